@@ -1,0 +1,74 @@
+//! Enumerations and sets as columns.
+
+use std::collections::BTreeSet;
+
+use super::text::text_of;
+use crate::error::Result;
+use crate::table::column::{ColumnType, StoredAs};
+use crate::table::def::{ColumnDef, SqlType};
+use crate::table::enumeration::{Enumeration, Set};
+use crate::table::value::Value;
+
+/// What `#[derive(Enumeration)]` uses to write `ColumnType` for the enum.
+#[doc(hidden)]
+pub fn decode_enumeration<E: Enumeration>(value: Value, column: &'static ColumnDef) -> Result<E> {
+    let text = text_of(value, column)?;
+    E::parse(&text).ok_or_else(|| {
+        let reason = format!("not one of {}", E::VARIANTS.join(", "));
+        column.misfit(&Value::Text(text), reason)
+    })
+}
+
+impl<E: Enumeration> ColumnType for Set<E> {
+    type Compare<'a> = Set<E>;
+    const SQL: SqlType = SqlType::Set(E::VARIANTS);
+
+    fn encode(&self, _: &'static ColumnDef) -> Result<Value> {
+        Ok(Value::Text(self.to_string()))
+    }
+
+    fn decode(value: Value, column: &'static ColumnDef) -> Result<Self> {
+        let text = text_of(value, column)?;
+        if text.is_empty() {
+            return Ok(Set::empty());
+        }
+        text.split(',')
+            .map(|name| {
+                E::parse(name).ok_or_else(|| {
+                    column.misfit(
+                        &Value::Text(name.to_owned()),
+                        format!("not one of {}", E::VARIANTS.join(", ")),
+                    )
+                })
+            })
+            .collect()
+    }
+
+    fn operand(value: Set<E>) -> Value {
+        Value::Text(value.to_string())
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl<E: Enumeration + Ord> StoredAs<Set<E>> for BTreeSet<E> {
+    fn to_column(&self) -> Set<E> {
+        Set::from(self)
+    }
+
+    fn decode_field(value: Value, column: &'static ColumnDef) -> Result<Self> {
+        Ok(Set::<E>::decode(value, column)?.iter().collect())
+    }
+}
+
+impl<E: Enumeration> StoredAs<Set<E>> for Vec<E> {
+    fn to_column(&self) -> Set<E> {
+        self.iter().copied().collect()
+    }
+
+    fn decode_field(value: Value, column: &'static ColumnDef) -> Result<Self> {
+        Ok(Set::<E>::decode(value, column)?.iter().collect())
+    }
+}

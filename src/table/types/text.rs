@@ -1,0 +1,86 @@
+//! Text and bytes.
+
+use super::unexpected;
+use crate::error::Result;
+use crate::table::column::ColumnType;
+use crate::table::def::{ColumnDef, SqlType};
+use crate::table::value::Value;
+
+/// The text of a value that the server sent as text or bytes.
+pub(super) fn text_of(value: Value, column: &'static ColumnDef) -> Result<String> {
+    match value {
+        Value::Text(text) => Ok(text),
+        Value::Bytes(bytes) => {
+            String::from_utf8(bytes).map_err(|e| column.misfit(&Value::Bytes(e.into_bytes()), "not valid UTF-8"))
+        }
+        other => Err(unexpected(&other, column, "text")),
+    }
+}
+
+impl ColumnType for String {
+    type Compare<'a> = &'a str;
+    const SQL: SqlType = SqlType::Text { length: 255 };
+
+    fn encode(&self, column: &'static ColumnDef) -> Result<Value> {
+        if let SqlType::Text { length } = column.sql {
+            let most = length as usize;
+            // Counting characters is only needed when there are more bytes than allowed characters.
+            if self.len() > most && self.chars().count() > most {
+                return Err(column.misfit(
+                    &Value::Text(self.clone()),
+                    format!("{} characters; the column holds {most}", self.chars().count()),
+                ));
+            }
+        }
+        Ok(Value::Text(self.clone()))
+    }
+
+    #[inline]
+    fn decode(value: Value, column: &'static ColumnDef) -> Result<Self> {
+        text_of(value, column)
+    }
+
+    fn operand(value: &str) -> Value {
+        Value::Text(value.to_owned())
+    }
+
+    #[inline]
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl ColumnType for Vec<u8> {
+    type Compare<'a> = &'a [u8];
+    const SQL: SqlType = SqlType::Bytes { length: 65_535 };
+
+    fn encode(&self, column: &'static ColumnDef) -> Result<Value> {
+        if let SqlType::Bytes { length } = column.sql
+            && self.len() > length as usize
+        {
+            return Err(column.misfit(
+                &Value::Bytes(self.clone()),
+                format!("{} bytes; the column holds {length}", self.len()),
+            ));
+        }
+        Ok(Value::Bytes(self.clone()))
+    }
+
+    #[inline]
+    fn decode(value: Value, column: &'static ColumnDef) -> Result<Self> {
+        match value {
+            Value::Bytes(bytes) => Ok(bytes),
+            Value::Text(text) => Ok(text.into_bytes()),
+            other => Err(unexpected(&other, column, "bytes")),
+        }
+    }
+
+    fn operand(value: &[u8]) -> Value {
+        Value::Bytes(value.to_vec())
+    }
+
+    #[inline]
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+}

@@ -1,0 +1,213 @@
+//! One value of a column, apart from any driver.
+
+use std::fmt;
+
+/// One value of a column as it travels to and from a server and in events.
+///
+/// ```
+/// use headwater::table::Value;
+///
+/// assert_eq!(Value::Text("Ana".into()).to_string(), "\"Ana\"");
+/// assert!(Value::Null.is_null());
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// A boolean (`TINYINT(1)`).
+    Bool(bool),
+    /// A signed integer.
+    Int(i64),
+    /// An unsigned integer.
+    UInt(u64),
+    /// A single-precision number (`FLOAT`).
+    Float(f32),
+    /// A double-precision number (`DOUBLE`).
+    Double(f64),
+    /// Text: strings, ENUM, SET, DECIMAL and JSON.
+    Text(String),
+    /// Bytes. Text from a server arrives as bytes as well and is checked when it is decoded.
+    Bytes(Vec<u8>),
+    /// A day.
+    Date(CivilDate),
+    /// A day and a time of it, UTC.
+    DateTime(CivilDateTime),
+    /// A time span (`TIME` holds −838:59:59 to 838:59:59).
+    Time(CivilTime),
+}
+
+/// A day of the proleptic Gregorian calendar. MySQL's zero date is `0000-00-00`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct CivilDate {
+    /// 0 to 9999.
+    pub year: u16,
+    /// 1 to 12, 0 in a zero date.
+    pub month: u8,
+    /// 1 to 31, 0 in a zero date.
+    pub day: u8,
+}
+
+/// A day with a time of day, in UTC wherever it means an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct CivilDateTime {
+    /// The day.
+    pub date: CivilDate,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 59.
+    pub second: u8,
+    /// 0 to 999,999.
+    pub micros: u32,
+}
+
+/// A signed span of hours, minutes, seconds and microseconds, as `TIME` holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct CivilTime {
+    /// Whether it is below zero.
+    pub negative: bool,
+    /// 0 to 838.
+    pub hours: u16,
+    /// 0 to 59.
+    pub minutes: u8,
+    /// 0 to 59.
+    pub seconds: u8,
+    /// 0 to 999,999.
+    pub micros: u32,
+}
+
+impl Value {
+    /// Whether it is NULL.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// Equal as stored: floats by their bits, so that NaN equals itself and 0 differs from −0.
+    pub fn same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+            (Value::Double(a), Value::Double(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => a == b,
+        }
+    }
+
+    /// As [`Display`](fmt::Display), cut after 64 characters: for error texts.
+    pub(crate) fn brief(&self) -> String {
+        let text = match self {
+            Value::Text(s) if s.len() > 256 => format!("{:?}", s.chars().take(64).collect::<String>()),
+            Value::Bytes(b) if b.len() > 64 => format!("{} bytes", b.len()),
+            _ => self.to_string(),
+        };
+        if text.chars().count() <= 64 {
+            return text;
+        }
+        let mut short: String = text.chars().take(64).collect();
+        short.push('…');
+        short
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => f.write_str("NULL"),
+            Value::Bool(v) => v.fmt(f),
+            Value::Int(v) => v.fmt(f),
+            Value::UInt(v) => v.fmt(f),
+            Value::Float(v) => v.fmt(f),
+            Value::Double(v) => v.fmt(f),
+            Value::Text(v) => write!(f, "{v:?}"),
+            Value::Bytes(v) => match std::str::from_utf8(v) {
+                Ok(text) => write!(f, "{text:?}"),
+                Err(_) => {
+                    f.write_str("0x")?;
+                    v.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                }
+            },
+            Value::Date(v) => v.fmt(f),
+            Value::DateTime(v) => v.fmt(f),
+            Value::Time(v) => v.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for CivilDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+impl fmt::Display for CivilDateTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {:02}:{:02}:{:02}",
+            self.date, self.hour, self.minute, self.second
+        )?;
+        if self.micros > 0 {
+            write!(f, ".{:06}", self.micros)?
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for CivilTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.negative {
+            f.write_str("-")?
+        }
+        write!(f, "{:02}:{:02}:{:02}", self.hours, self.minutes, self.seconds)?;
+        if self.micros > 0 {
+            write!(f, ".{:06}", self.micros)?
+        }
+        Ok(())
+    }
+}
+
+impl CivilDateTime {
+    /// Cuts the fraction of the second to this many digits (0 to 6).
+    pub(crate) fn cut(mut self, digits: u8) -> Self {
+        self.micros = cut_micros(self.micros, digits);
+        self
+    }
+}
+
+impl CivilTime {
+    /// Cuts the fraction of the second to this many digits (0 to 6).
+    pub(crate) fn cut(mut self, digits: u8) -> Self {
+        self.micros = cut_micros(self.micros, digits);
+        self
+    }
+}
+
+fn cut_micros(micros: u32, digits: u8) -> u32 {
+    let unit = 10u32.pow(6 - u32::from(digits.min(6)));
+    micros / unit * unit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_compared_by_bits() {
+        assert!(Value::Double(f64::NAN).same(&Value::Double(f64::NAN)));
+        assert!(!Value::Double(0.0).same(&Value::Double(-0.0)));
+        assert!(Value::UInt(1).same(&Value::UInt(1)));
+    }
+
+    #[test]
+    fn a_long_value_is_shortened_in_errors() {
+        let brief = Value::Text("x".repeat(1000)).brief();
+        assert!(brief.chars().count() <= 65, "{brief}");
+    }
+
+    #[test]
+    fn fractions_are_cut_not_rounded() {
+        assert_eq!(cut_micros(999_999, 3), 999_000);
+        assert_eq!(cut_micros(999_999, 0), 0);
+        assert_eq!(cut_micros(123_456, 6), 123_456);
+    }
+}
