@@ -5,6 +5,7 @@
 extern crate self as headwater;
 
 pub mod error;
+pub mod mysql;
 pub mod stream;
 pub mod table;
 
