@@ -5,10 +5,12 @@
 extern crate self as headwater;
 
 pub mod error;
+mod redis;
 pub mod stream;
 pub mod table;
 
 pub use error::{Error, ErrorKind, Result};
+pub use self::redis::RedisOptions;
 pub use headwater_derive::{Enumeration, Table};
 pub use stream::Stream;
 pub use table::{Enumeration, Table};
