@@ -9,8 +9,8 @@ mod redis;
 pub mod stream;
 pub mod table;
 
-pub use error::{Error, ErrorKind, Result};
 pub use self::redis::RedisOptions;
+pub use error::{Error, ErrorKind, Result};
 pub use headwater_derive::{Enumeration, Table};
 pub use stream::Stream;
 pub use table::{Enumeration, Table};

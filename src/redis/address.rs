@@ -73,7 +73,10 @@ impl Address {
 fn reason(error: &::redis::RedisError) -> &'static str {
     let text = error.to_string();
     let known = [
-        ("did not parse", "it is not a URL; special characters of a password are written as %XX"),
+        (
+            "did not parse",
+            "it is not a URL; special characters of a password are written as %XX",
+        ),
         ("database number", "the part after the `/` is the number of a database"),
         ("hostname", "there is no host"),
         ("wildcard", "a wildcard address cannot be connected to"),
@@ -196,6 +199,9 @@ mod tests {
         ] {
             assert!(Address::parse("default", url).is_ok(), "{url}");
         }
-        assert_eq!(Address::parse("default", "rediss://localhost").is_ok(), cfg!(feature = "tls"));
+        assert_eq!(
+            Address::parse("default", "rediss://localhost").is_ok(),
+            cfg!(feature = "tls")
+        );
     }
 }

@@ -10,6 +10,8 @@ mod pack;
 mod pool;
 mod reply;
 mod script;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use failure::{Failure, Refusal};
 pub(crate) use link::Link;
@@ -17,4 +19,4 @@ pub use options::RedisOptions;
 pub(crate) use pack::Commands;
 pub(crate) use pool::RedisPool;
 pub(crate) use reply::Reply;
-pub(crate) use script::Script;
+pub(crate) use script::{Script, lua};

@@ -184,7 +184,10 @@ fn ping(link: &mut Link) -> Result<(), Failure> {
 fn is_starting(failure: &Failure) -> bool {
     let starting = ["LOADING", "BUSY", "MASTERDOWN"];
     match failure {
-        Failure::Refused { refusal: Refusal { code, .. }, .. } => starting.contains(&code.as_str()),
+        Failure::Refused {
+            refusal: Refusal { code, .. },
+            ..
+        } => starting.contains(&code.as_str()),
         // The login's answer comes by way of the client's error text.
         Failure::Broken { message, .. } => message.contains("LOADING"),
     }

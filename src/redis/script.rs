@@ -14,13 +14,13 @@ pub(crate) struct Script {
 }
 
 /// Declares a script; the hash is made on its first use.
-macro_rules! script {
+macro_rules! lua {
     ($name:ident, $code:expr) => {
         pub(crate) static $name: $crate::redis::Script =
             $crate::redis::Script::declare($code, || $crate::redis::Script::hash_of($code));
     };
 }
-pub(crate) use script;
+pub(crate) use lua;
 
 impl Script {
     pub(crate) const fn declare(code: &'static str, hash: fn() -> String) -> Script {
