@@ -17,7 +17,7 @@ pub use table::{Enumeration, Table};
 
 /// What a program that uses the crate wants in scope: `use headwater::prelude::*;`.
 pub mod prelude {
-    pub use crate::stream::{Stream, Wire};
+    pub use crate::stream::{DirtyEvent, FlushType, Stream, Wire};
     pub use crate::table::{Column, Enumeration, Handle, Ref, Set, Table};
 }
 
