@@ -1,18 +1,23 @@
 //! Streams: declaration and decision, events and their wire format, sender, outbox, consumer.
 
+mod backoff;
 mod decide;
 mod declaration;
+mod delivery;
 mod entity_id;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod outgoing;
 mod param;
+mod sender;
 pub(crate) mod wire;
 
 #[allow(unused_imports, reason = "the session calls it when it has committed")]
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
+pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
 pub use entity_id::EntityId;
 pub use event::{ColumnChange, DirtyEvent};
 pub use param::Param;
