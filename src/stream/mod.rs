@@ -13,11 +13,13 @@ mod param;
 mod sender;
 pub(crate) mod wire;
 
-#[allow(unused_imports, reason = "the session calls it when it has committed")]
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
 pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
 pub use entity_id::EntityId;
 pub use event::{ColumnChange, DirtyEvent};
+pub(crate) use outgoing::Outgoing;
 pub use param::Param;
+pub(crate) use sender::{Sender, SenderOptions};
+pub(crate) use wire::{EventRecord, write_event};
