@@ -17,7 +17,9 @@ pub use table::{Enumeration, Table};
 /// What a program that uses the crate wants in scope: `use headwater::prelude::*;`.
 pub mod prelude {
     pub use crate::stream::{Stream, Wire};
-    pub use crate::table::{Column, Enumeration, Handle, Ref, Set, Table};
+    pub use crate::table::{Column, Handle, Ref, Set};
+    // The traits and the derives of the same name.
+    pub use crate::{Enumeration, Table};
 }
 
 /// What the derives use; no part of the public API and free to change in any release.
