@@ -6,6 +6,7 @@ extern crate self as headwater;
 
 pub mod error;
 pub mod mysql;
+pub mod schema;
 pub mod stream;
 pub mod table;
 
