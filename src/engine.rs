@@ -12,6 +12,7 @@ pub use builder::EngineBuilder;
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
+use crate::schema::Schema;
 use crate::session::{Committed, Session};
 use crate::stream::Delivery;
 
@@ -64,6 +65,16 @@ impl Engine {
     /// A new session. It takes a connection only while it talks to a server.
     pub fn session(&self) -> Session {
         Session::new(self.runtime.clone())
+    }
+
+    /// The schema of the databases: what they lack to match the tables, and the statements that mend it.
+    pub fn schema(&self) -> Schema {
+        let tables = self.runtime.by_rank();
+        let pools = self.runtime.mysql.iter().enumerate().map(|(i, pool)| {
+            let defs = tables.iter().filter(|table| table.mysql == i).map(|table| table.def);
+            (pool.clone(), defs.collect(), Vec::new())
+        });
+        Schema::new(pools.collect())
     }
 
     /// The figures of the delivery of events, of all Redis pools together.

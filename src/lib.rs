@@ -87,6 +87,7 @@ pub mod mysql;
 pub mod query;
 pub mod redis;
 mod runtime;
+pub mod schema;
 pub mod session;
 pub mod stream;
 pub mod table;

@@ -113,15 +113,24 @@ impl Connection {
         }
     }
 
+    /// Runs a statement of DDL about a table: nothing can be bound, and it is run once only.
+    pub(crate) fn define(&mut self, sql: &str, table: &str) -> Result<()> {
+        self.run_about(sql, table).map(|_| ())
+    }
+
     /// Runs constant text that binds nothing and returns no rows.
     pub(crate) fn run(&mut self, sql: &str) -> Result<Done> {
+        self.run_about(sql, "")
+    }
+
+    fn run_about(&mut self, sql: &str, table: &str) -> Result<Done> {
         let start = Instant::now();
         let outcome = self.driver.query_drop(sql).map(|()| Done {
             matched: self.driver.affected_rows(),
             first_key: self.driver.last_insert_id(),
         });
         self.observe(sql, 0, start, outcome.as_ref().err());
-        self.finish(outcome, "")
+        self.finish(outcome, table)
     }
 
     /// Opens a transaction.

@@ -96,6 +96,8 @@ pub(crate) struct MysqlPool {
     wait: Duration,
     server: Server,
     database: Arc<str>,
+    /// Makes connections outside of the pool, for statements that may take hours.
+    patient: Arc<Manager>,
 }
 
 /// A connection that goes back to its pool when dropped.
@@ -112,6 +114,7 @@ impl MysqlPool {
             observer,
         };
         let database = Arc::from(manager.driver.get_db_name().unwrap_or_default());
+        let patient = Arc::new(manager.patient());
         let first = manager.connect_now()?;
         let server = *first.server();
         drop(first);
@@ -127,6 +130,7 @@ impl MysqlPool {
             wait: options.wait,
             server,
             database,
+            patient,
         })
     }
 
@@ -142,6 +146,12 @@ impl MysqlPool {
     /// The database that its connections use.
     pub(crate) fn database(&self) -> &str {
         &self.database
+    }
+
+    /// A connection of its own, outside of the pool, that waits for an answer as long as the server lives: an
+    /// ALTER TABLE may rebuild a large table. It waits for the locks of others for a minute at most.
+    pub(crate) fn dedicated(&self) -> Result<Connection> {
+        self.patient.connect_now()
     }
 
     /// A free connection, waited for no longer than the pool's options say.
@@ -168,6 +178,13 @@ impl fmt::Debug for MysqlPool {
     }
 }
 
+/// What a connection for long statements runs with beside [`INIT`]: the servers' own limit for the lock on a
+/// table's definition is a day or a year.
+const INIT_PATIENT: &str = "SET SESSION lock_wait_timeout = 60";
+
+/// How long a silent connection is trusted before the network is asked whether the other side still lives.
+const KEEPALIVE_MS: u32 = 30_000;
+
 /// Makes connections and tells r2d2 which of them are good.
 pub(crate) struct Manager {
     driver: mysql::Opts,
@@ -177,6 +194,20 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
+    /// The same without a limit for an answer; that the server is gone is noticed by TCP keep-alive.
+    fn patient(&self) -> Manager {
+        let driver = mysql::OptsBuilder::from_opts(self.driver.clone())
+            .read_timeout(None)
+            .tcp_keepalive_time_ms(Some(KEEPALIVE_MS))
+            .init(vec![INIT, INIT_PATIENT]);
+        Manager {
+            driver: driver.into(),
+            name: self.name.clone(),
+            statements: self.statements,
+            observer: self.observer.clone(),
+        }
+    }
+
     fn connect_now(&self) -> Result<Connection> {
         let mut driver =
             mysql::Conn::new(self.driver.clone()).map_err(|error| failure::connection(error, &self.name))?;

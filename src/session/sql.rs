@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::mysql::{Flavour, Identifier, Server};
+use crate::mysql::{Identifier, Server};
 use crate::table::{ColumnDef, ColumnSet, SqlType, TableDef};
 
 /// `INSERT INTO t (a,b) VALUES (?,?),(?,?)…`
@@ -46,54 +46,34 @@ pub(super) fn update_same(def: &TableDef, columns: &ColumnSet, rows: usize) -> S
     sql
 }
 
-/// `UPDATE t JOIN (SELECT CAST(? AS …) k, … UNION ALL VALUES (?,…),…) v ON t.id=v.k SET t.a=v.c0,…`
+/// `UPDATE t JOIN (SELECT CAST(…) k, … FROM DUAL WHERE FALSE UNION ALL VALUES (?,…),…) v ON t.id=v.k SET …`
 ///
-/// The casts of the first row give the columns of the table value constructor their types; without them a
-/// longer text in a later row would be refused, or cut without strict mode.
-pub(super) fn update_join(
-    def: &TableDef,
-    columns: &ColumnSet,
-    versioned: bool,
-    rows: usize,
-    server: &Server,
-) -> String {
+/// The first SELECT has no row; its casts alone give the columns of the table value constructor their types.
+/// Without them the first row's values would: a longer text in a later row would be refused, or cut without
+/// strict mode, and so would any number after a NULL.
+pub(super) fn update_join(def: &TableDef, columns: &ColumnSet, versioned: bool, rows: usize, server: &Server) -> String {
     let version = def.version.filter(|_| versioned);
-    let mut sql = format!(
-        "UPDATE {} t JOIN (SELECT {} k",
-        Identifier(def.name),
-        cast(def.key(), server)
-    );
+    let mut sql = format!("UPDATE {} t JOIN (SELECT {} k", Identifier(def.name), typed(def.key()));
     if let Some(version) = version {
-        push(&mut sql, format_args!(",{} e", cast(&def.columns[version], server)));
+        push(&mut sql, format_args!(",{} e", typed(&def.columns[version])));
     }
     for (i, column) in columns.iter().enumerate() {
-        push(&mut sql, format_args!(",{} c{i}", cast(&def.columns[column], server)));
+        push(&mut sql, format_args!(",{} c{i}", typed(&def.columns[column])));
     }
-    let row = placeholders(
-        1 + usize::from(version.is_some()) + columns.len(),
-        server.row_constructor(),
-    );
-    for i in 1..rows {
-        sql.push_str(if i == 1 { " UNION ALL VALUES " } else { "," });
+    sql.push_str(" FROM DUAL WHERE FALSE UNION ALL VALUES ");
+    let row = placeholders(1 + usize::from(version.is_some()) + columns.len(), server.row_constructor());
+    for i in 0..rows {
+        comma(&mut sql, i);
         sql.push_str(&row);
     }
-    push(
-        &mut sql,
-        format_args!(") v ON t.{}=v.k{}", Identifier(def.key().name), collate(def.key())),
-    );
+    push(&mut sql, format_args!(") v ON t.{}=v.k{}", Identifier(def.key().name), collate(def.key())));
     if let Some(version) = version {
-        push(
-            &mut sql,
-            format_args!(" AND t.{}=v.e", Identifier(def.columns[version].name)),
-        );
+        push(&mut sql, format_args!(" AND t.{}=v.e", Identifier(def.columns[version].name)));
     }
     sql.push_str(" SET ");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        push(
-            &mut sql,
-            format_args!("t.{}=v.c{i}", Identifier(def.columns[column].name)),
-        );
+        push(&mut sql, format_args!("t.{}=v.c{i}", Identifier(def.columns[column].name)));
     }
     sql
 }
@@ -160,28 +140,24 @@ fn set_clause(def: &TableDef, columns: &ColumnSet) -> String {
     sql
 }
 
-/// The placeholder of a column's value with its type spelt out.
-fn cast(column: &ColumnDef, server: &Server) -> String {
-    let sized = |name: &str, length: usize| format!("CAST(? AS {name}({length}))");
-    let text = |length: usize| format!("CAST(? AS CHAR({length}) CHARACTER SET utf8mb4)");
+/// A constant with the type of a column, wide enough for all its values.
+fn typed(column: &ColumnDef) -> String {
+    let text = |length: usize| format!("CAST('' AS CHAR({length}) CHARACTER SET utf8mb4)");
     match column.sql {
-        SqlType::Bool => "CAST(? AS SIGNED)".to_owned(),
-        SqlType::Integer { signed: true, .. } => "CAST(? AS SIGNED)".to_owned(),
-        SqlType::Integer { signed: false, .. } => "CAST(? AS UNSIGNED)".to_owned(),
-        SqlType::Float | SqlType::Double => match server.flavour {
-            // Without a precision MariaDB keeps all digits of a DOUBLE.
-            Flavour::MariaDb | Flavour::MySql => "CAST(? AS DOUBLE)".to_owned(),
-        },
-        SqlType::Decimal { precision, scale } => format!("CAST(? AS DECIMAL({precision},{scale}))"),
+        SqlType::Bool | SqlType::Integer { signed: true, .. } => "CAST(-9223372036854775808 AS SIGNED)".to_owned(),
+        SqlType::Integer { signed: false, .. } => "CAST(18446744073709551615 AS UNSIGNED)".to_owned(),
+        SqlType::Float | SqlType::Double => "CAST(1e0 AS DOUBLE)".to_owned(),
+        SqlType::Decimal { precision, scale } => format!("CAST(0 AS DECIMAL({precision},{scale}))"),
         SqlType::Text { length } => text(length as usize),
-        SqlType::Bytes { length } => sized("BINARY", length as usize),
-        SqlType::Uuid => sized("BINARY", 16),
+        SqlType::Bytes { length } => format!("CAST('' AS BINARY({length}))"),
+        SqlType::Uuid => "CAST('' AS BINARY(16))".to_owned(),
         SqlType::Enum(names) => text(names.iter().map(|name| name.chars().count()).max().unwrap_or(1)),
         SqlType::Set(names) => text(names.iter().map(|name| name.chars().count() + 1).sum::<usize>().max(1)),
-        SqlType::Date => "CAST(? AS DATE)".to_owned(),
-        SqlType::Time { .. } => sized("TIME", 6),
-        SqlType::DateTime { .. } => sized("DATETIME", 6),
-        SqlType::Json => "CAST(? AS CHAR)".to_owned(),
+        SqlType::Date => "CAST('2000-01-01' AS DATE)".to_owned(),
+        SqlType::Time { .. } => "CAST('-838:59:58.000001' AS TIME(6))".to_owned(),
+        SqlType::DateTime { .. } => "CAST('2000-01-01 00:00:00.000001' AS DATETIME(6))".to_owned(),
+        // Not joinable; see above.
+        SqlType::Json => text(1),
     }
 }
 
