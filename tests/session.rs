@@ -22,7 +22,12 @@ const USERS: &str = "CREATE TABLE users (id BIGINT UNSIGNED NOT NULL AUTO_INCREM
                      email VARCHAR(255) NOT NULL, age TINYINT UNSIGNED NULL, UNIQUE KEY uq_email (email))";
 
 fn user(n: usize) -> User {
-    User { name: format!("User {n}"), email: format!("user{n}@example.org"), age: Some((n % 100) as u8), ..User::default() }
+    User {
+        name: format!("User {n}"),
+        email: format!("user{n}@example.org"),
+        age: Some((n % 100) as u8),
+        ..User::default()
+    }
 }
 
 #[test]
@@ -40,7 +45,10 @@ fn an_entity_is_inserted_changed_and_deleted() {
     session[ana].age = None;
     let report = session.flush().unwrap();
     assert_eq!((report.updated, report.statements), (1, 1));
-    assert_eq!(rows(&database, "SELECT * FROM users"), [["1", "Ana", "user1@example.org", "NULL"]]);
+    assert_eq!(
+        rows(&database, "SELECT * FROM users"),
+        [["1", "Ana", "user1@example.org", "NULL"]]
+    );
 
     session.delete(ana).unwrap();
     let report = session.flush().unwrap();
@@ -72,7 +80,13 @@ fn statements_are_as_few_as_promised() {
     }
     session.flush().unwrap();
     assert!(writes("UPDATE") <= 2, "{:?}", log.executed().unwrap().len());
-    assert_eq!(rows(&database, "SELECT name, age FROM users WHERE id IN (8, 1000) ORDER BY id"), [["Changed 7", "NULL"], ["Changed 999", "49"]]);
+    assert_eq!(
+        rows(
+            &database,
+            "SELECT name, age FROM users WHERE id IN (8, 1000) ORDER BY id"
+        ),
+        [["Changed 7", "NULL"], ["Changed 999", "49"]]
+    );
 
     log.clear().unwrap();
     for &handle in &handles {

@@ -109,12 +109,7 @@ fn collect(core: &mut Core) -> Vec<Place> {
     let runtime = core.runtime.clone();
     let mut touched = std::mem::take(&mut core.touched);
     let mut places: Vec<Place> = Vec::with_capacity(touched.len());
-    let one_table = touched.iter().all(|place| place.table == touched[0].table);
-    let mut tables: Vec<u32> = if one_table {
-        vec![touched[0].table]
-    } else {
-        touched.iter().map(|p| p.table).collect()
-    };
+    let mut tables: Vec<u32> = touched.iter().map(|place| place.table).collect();
     tables.sort_unstable();
     tables.dedup();
     tables.sort_by_key(|&table| runtime.registered(table as usize).map_or(u32::MAX, |t| t.rank));

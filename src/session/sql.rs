@@ -51,7 +51,13 @@ pub(super) fn update_same(def: &TableDef, columns: &ColumnSet, rows: usize) -> S
 /// The first SELECT has no row; its casts alone give the columns of the table value constructor their types.
 /// Without them the first row's values would: a longer text in a later row would be refused, or cut without
 /// strict mode, and so would any number after a NULL.
-pub(super) fn update_join(def: &TableDef, columns: &ColumnSet, versioned: bool, rows: usize, server: &Server) -> String {
+pub(super) fn update_join(
+    def: &TableDef,
+    columns: &ColumnSet,
+    versioned: bool,
+    rows: usize,
+    server: &Server,
+) -> String {
     let version = def.version.filter(|_| versioned);
     let mut sql = format!("UPDATE {} t JOIN (SELECT {} k", Identifier(def.name), typed(def.key()));
     if let Some(version) = version {
@@ -61,19 +67,31 @@ pub(super) fn update_join(def: &TableDef, columns: &ColumnSet, versioned: bool, 
         push(&mut sql, format_args!(",{} c{i}", typed(&def.columns[column])));
     }
     sql.push_str(" FROM DUAL WHERE FALSE UNION ALL VALUES ");
-    let row = placeholders(1 + usize::from(version.is_some()) + columns.len(), server.row_constructor());
+    let row = placeholders(
+        1 + usize::from(version.is_some()) + columns.len(),
+        server.row_constructor(),
+    );
     for i in 0..rows {
         comma(&mut sql, i);
         sql.push_str(&row);
     }
-    push(&mut sql, format_args!(") v ON t.{}=v.k{}", Identifier(def.key().name), collate(def.key())));
+    push(
+        &mut sql,
+        format_args!(") v ON t.{}=v.k{}", Identifier(def.key().name), collate(def.key())),
+    );
     if let Some(version) = version {
-        push(&mut sql, format_args!(" AND t.{}=v.e", Identifier(def.columns[version].name)));
+        push(
+            &mut sql,
+            format_args!(" AND t.{}=v.e", Identifier(def.columns[version].name)),
+        );
     }
     sql.push_str(" SET ");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        push(&mut sql, format_args!("t.{}=v.c{i}", Identifier(def.columns[column].name)));
+        push(
+            &mut sql,
+            format_args!("t.{}=v.c{i}", Identifier(def.columns[column].name)),
+        );
     }
     sql
 }

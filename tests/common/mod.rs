@@ -8,7 +8,9 @@ use headwater_testkit::{Database, Servers};
 /// A fresh database and a builder of engines on it.
 pub fn database() -> (Database, EngineBuilder) {
     let database = Servers::shared().database().expect("a fresh database");
-    let builder = Engine::builder().mysql(database.mysql_url()).redis(database.redis_url());
+    let builder = Engine::builder()
+        .mysql(database.mysql_url())
+        .redis(database.redis_url());
     (database, builder)
 }
 
@@ -17,7 +19,9 @@ pub fn sql(database: &Database, statements: &[&str]) {
     use mysql::prelude::Queryable;
     let mut connection = database.mysql().expect("a connection");
     for statement in statements {
-        connection.query_drop(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+        connection
+            .query_drop(statement)
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 }
 
@@ -25,7 +29,9 @@ pub fn sql(database: &Database, statements: &[&str]) {
 pub fn rows(database: &Database, query: &str) -> Vec<Vec<String>> {
     use mysql::prelude::Queryable;
     let mut connection = database.mysql().expect("a connection");
-    let rows: Vec<mysql::Row> = connection.query(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+    let rows: Vec<mysql::Row> = connection
+        .query(query)
+        .unwrap_or_else(|error| panic!("{query}: {error}"));
     rows.into_iter()
         .map(|row| {
             row.unwrap()
