@@ -1,6 +1,8 @@
 //! Streams: declaration and decision, events and their wire format, sender, outbox, consumer.
 
 mod backoff;
+mod consumer;
+mod dead_letter;
 mod decide;
 mod declaration;
 mod delivery;
@@ -11,8 +13,10 @@ mod fixture;
 mod outgoing;
 mod param;
 mod sender;
+mod shutdown;
 pub(crate) mod wire;
 
+pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
 #[allow(unused_imports, reason = "the session calls it when it has committed")]
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
@@ -21,3 +25,4 @@ pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, F
 pub use entity_id::EntityId;
 pub use event::{ColumnChange, DirtyEvent};
 pub use param::Param;
+pub use shutdown::Shutdown;
