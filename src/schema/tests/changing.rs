@@ -54,8 +54,14 @@ fn columns_are_added_to_a_table_with_rows_and_widened() {
     let diff = server.diff(&[Grown::TABLE]);
     let texts = diff.to_string();
     assert!(diff.steps().iter().all(|step| !step.is_destructive()), "{texts}");
-    assert!(texts.contains("column `nickname` is missing; the rows of the table get ''"), "{texts}");
-    assert!(texts.contains("column `name`: VARCHAR(50) becomes VARCHAR(100)"), "{texts}");
+    assert!(
+        texts.contains("column `nickname` is missing; the rows of the table get ''"),
+        "{texts}"
+    );
+    assert!(
+        texts.contains("column `name`: VARCHAR(50) becomes VARCHAR(100)"),
+        "{texts}"
+    );
     // One statement for all columns, one that takes the default of created_at away again.
     assert_eq!(diff.apply().expect("applied"), 2);
     server.assert_matches(&[Grown::TABLE]);
@@ -74,8 +80,10 @@ fn columns_are_added_to_a_table_with_rows_and_widened() {
 fn what_is_narrowed_waits_for_apply_all() {
     let server = server();
     server.apply(&[Grown::TABLE]);
-    server.run(&["INSERT INTO users (name, age, nickname, status, roles, balance, time, created_at, bytes, uuid) \
-                  VALUES (REPEAT('x', 60), NULL, '', 'Banned', '', 0, 0, '2020-01-01', '', REPEAT(0x00, 16))"]);
+    server.run(&[
+        "INSERT INTO users (name, age, nickname, status, roles, balance, time, created_at, bytes, uuid) \
+                  VALUES (REPEAT('x', 60), NULL, '', 'Banned', '', 0, 0, '2020-01-01', '', REPEAT(0x00, 16))",
+    ]);
     let diff = server.diff(&[Small::TABLE]);
     assert!(diff.steps().iter().any(|step| step.is_destructive()));
     diff.apply().expect("the safe ones");
@@ -90,7 +98,10 @@ fn what_is_narrowed_waits_for_apply_all() {
     let error = left.apply_all().expect_err("a row does not fit");
     assert!(error.is_schema(), "{error}");
     let text = error.to_string();
-    assert!(text.contains("users: ") && text.contains("MODIFY COLUMN `name` VARCHAR(50)"), "{text}");
+    assert!(
+        text.contains("users: ") && text.contains("MODIFY COLUMN `name` VARCHAR(50)"),
+        "{text}"
+    );
     assert_eq!(server.texts("SELECT LENGTH(name) FROM users"), ["60", "3"]);
 
     server.run(&["DELETE FROM users WHERE LENGTH(name) = 60"]);
@@ -122,9 +133,16 @@ fn values_that_nobody_gave_are_not_invented_by_apply() {
     server.run(&["INSERT INTO users (name, age) VALUES ('Ana', 30)"]);
     let diff = server.diff(&[Invented::TABLE]);
     assert_eq!(diff.apply().expect("nothing is safe"), 0, "{diff}");
-    let error = server.schema(&[Invented::TABLE]).verify().expect_err("it differs").to_string();
+    let error = server
+        .schema(&[Invented::TABLE])
+        .verify()
+        .expect_err("it differs")
+        .to_string();
     for column in ["born", "at", "tags", "boss", "email"] {
-        assert!(error.contains(&format!("- `users`: column `{column}` is missing")), "{error}");
+        assert!(
+            error.contains(&format!("- `users`: column `{column}` is missing")),
+            "{error}"
+        );
     }
     diff.apply_all().expect("asked for");
     server.assert_matches(&[Invented::TABLE]);
@@ -236,10 +254,16 @@ fn a_name_that_goes_is_destructive_and_the_one_that_comes_is_not() {
     let modified = "ALTER TABLE `letters` MODIFY COLUMN `one` ENUM('A','B','D') COLLATE utf8mb4_bin NOT NULL DEFAULT 'D', \
                     MODIFY COLUMN `many` SET('A','B','D') COLLATE utf8mb4_bin NOT NULL";
     assert_eq!(summary(&left), expected(&[(DESTRUCTIVE, modified)]));
-    assert!(left.steps()[0].why().contains("rows that hold 'C' do not fit"), "{left}");
+    assert!(
+        left.steps()[0].why().contains("rows that hold 'C' do not fit"),
+        "{left}"
+    );
     left.apply_all().expect_err("two rows hold C");
     assert_eq!(server.texts(LETTERS), ["C|A", "A|C", "D|D"]);
-    server.run(&["UPDATE letters SET one = 'D' WHERE one = 'C'", "UPDATE letters SET many = 'D' WHERE many = 'C'"]);
+    server.run(&[
+        "UPDATE letters SET one = 'D' WHERE one = 'C'",
+        "UPDATE letters SET many = 'D' WHERE many = 'C'",
+    ]);
     assert_eq!(left.apply_all().expect("no row holds C"), 1);
     server.assert_matches(&tables);
     assert_eq!(server.texts(LETTERS), ["D|A", "A|D", "D|D"]);
@@ -272,7 +296,10 @@ fn engine_charset_and_types_of_an_old_table_are_mended() {
     let diff = server.diff(&[Texts::TABLE]);
     diff.apply().unwrap_or_else(|error| panic!("{error}\n{diff}"));
     let left = server.diff(&[Texts::TABLE]);
-    assert_eq!(summary(&left), expected(&[(DESTRUCTIVE, "ALTER TABLE `texts` DROP COLUMN `theirs`")]));
+    assert_eq!(
+        summary(&left),
+        expected(&[(DESTRUCTIVE, "ALTER TABLE `texts` DROP COLUMN `theirs`")])
+    );
     assert_eq!(
         server.texts("SELECT CONCAT_WS('|', id, name, `long`, other, at, theirs) FROM texts"),
         ["7|Zoë|ü|é|2020-01-02 03:04:05.000000|ñ"]
@@ -350,7 +377,10 @@ fn a_missing_key_is_added_and_a_wrong_one_is_exchanged() {
     ]);
     server.apply(&[Small::TABLE]);
     server.assert_matches(&[Small::TABLE]);
-    assert_eq!(server.texts("SELECT CONCAT(id, name) FROM users ORDER BY id"), ["1Ana", "2Ben"]);
+    assert_eq!(
+        server.texts("SELECT CONCAT(id, name) FROM users ORDER BY id"),
+        ["1Ana", "2Ben"]
+    );
 
     server.run(&[
         "DROP TABLE users",
@@ -361,5 +391,8 @@ fn a_missing_key_is_added_and_a_wrong_one_is_exchanged() {
     assert!(diff.steps().iter().all(super::SchemaStep::is_destructive), "{diff}");
     diff.apply_all().unwrap_or_else(|error| panic!("{error}\n{diff}"));
     server.assert_matches(&[Small::TABLE]);
-    assert_eq!(server.texts("SELECT CONCAT(id, name) FROM users ORDER BY id"), ["1Ana", "2Ben"]);
+    assert_eq!(
+        server.texts("SELECT CONCAT(id, name) FROM users ORDER BY id"),
+        ["1Ana", "2Ben"]
+    );
 }

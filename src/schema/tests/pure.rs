@@ -50,7 +50,11 @@ fn wanted(def: &'static TableDef) -> wanted::Table {
 fn as_made(def: &'static TableDef) -> Found {
     let wanted = wanted(def);
     let columns = wanted.columns.iter().map(|column| {
-        let collation = if column.binary || column.kind.is_named() { "utf8mb4_bin" } else { "utf8mb4_unicode_520_ci" };
+        let collation = if column.binary || column.kind.is_named() {
+            "utf8mb4_bin"
+        } else {
+            "utf8mb4_unicode_520_ci"
+        };
         let text = column.kind.is_text();
         Column {
             name: column.name.to_owned(),
@@ -75,7 +79,11 @@ fn as_made(def: &'static TableDef) -> Found {
         collation: "utf8mb4_unicode_520_ci".to_owned(),
         columns: columns.collect(),
         primary: vec![wanted.key().name.to_owned()],
-        indexes: wanted.indexes.iter().map(|i| index(i.name, i.unique, &i.columns)).collect(),
+        indexes: wanted
+            .indexes
+            .iter()
+            .map(|i| index(i.name, i.unique, &i.columns))
+            .collect(),
         foreign_keys: wanted
             .foreign_keys
             .iter()
@@ -105,7 +113,11 @@ fn foreign_key(name: &str, column: &str, on_delete: &str) -> ForeignKey {
 }
 
 fn column<'a>(table: &'a mut Found, name: &str) -> &'a mut Column {
-    table.columns.iter_mut().find(|column| column.name == name).expect("the column")
+    table
+        .columns
+        .iter_mut()
+        .find(|column| column.name == name)
+        .expect("the column")
 }
 
 fn of_kind(name: &str, kind: Kind) -> Column {
@@ -134,7 +146,10 @@ fn steps(differ: &dyn Fn(&mut Found)) -> Vec<(bool, String)> {
         .map(|step| {
             assert!(!step.why().is_empty(), "{step}");
             let sql = step.sql().replace("ALTER TABLE `users`", "").replace('\n', " ");
-            (step.is_destructive(), sql.split_whitespace().collect::<Vec<_>>().join(" "))
+            (
+                step.is_destructive(),
+                sql.split_whitespace().collect::<Vec<_>>().join(" "),
+            )
         })
         .collect()
 }
@@ -145,204 +160,394 @@ fn each_difference_has_its_statement() {
     let cases: Vec<(&str, Differ, Vec<(bool, &str)>)> = vec![
         ("nothing", |_| (), vec![]),
         ("column order", |t| t.columns.reverse(), vec![]),
-        ("the case of names", |t| {
-            column(t, "age").name = "AGE".to_owned();
-            t.indexes[0].name = "UQ_NAME".to_owned();
-        }, vec![]),
-        ("another utf8mb4 collation", |t| {
-            t.collation = "utf8mb4_spanish_ci".to_owned();
-            column(t, "name").collation = Some("utf8mb4_spanish_ci".to_owned());
-            column(t, "status").collation = Some("utf8mb4_spanish_ci".to_owned());
-        }, vec![]),
-        ("a missing column with NULL and a default", |t| t.columns.retain(|c| c.name != "age"), vec![
-            (SAFE, "ADD COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7"),
-        ]),
-        ("a missing column in a table with rows", |t| t.columns.retain(|c| c.name != "status"), vec![
-            (SAFE, "ADD COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL"),
-        ]),
-        ("a missing unique column in a table with rows", |t| t.columns.retain(|c| c.name != "name"), vec![
-            (DESTRUCTIVE, "ADD COLUMN `name` VARCHAR(100) NOT NULL"),
-        ]),
-        ("a missing unique column in a table without rows", |t| {
-            t.has_rows = false;
-            t.columns.retain(|c| c.name != "name");
-        }, vec![
-            (SAFE, "ADD COLUMN `name` VARCHAR(100) NOT NULL"),
-        ]),
-        ("a shorter text", |t| column(t, "name").kind = Kind::Varchar(50), vec![
-            (SAFE, "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL"),
-        ]),
-        ("a longer text", |t| column(t, "name").kind = Kind::Varchar(101), vec![
-            (DESTRUCTIVE, "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL"),
-        ]),
-        ("another type, default and comment", |t| {
-            let age = column(t, "age");
-            age.kind = Kind::Varchar(5);
-            age.default = Default::None;
-            age.comment = "in 'years'".to_owned();
-        }, vec![
-            (DESTRUCTIVE, "MODIFY COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7 COMMENT 'in ''years'''"),
-        ]),
-        ("NULL forbidden", |t| column(t, "age").nullable = false, vec![
-            (SAFE, "MODIFY COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7"),
-        ]),
-        ("NULL allowed", |t| column(t, "name").nullable = true, vec![
-            (DESTRUCTIVE, "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL"),
-        ]),
-        ("NULL allowed and a shorter text", |t| {
-            column(t, "name").nullable = true;
-            column(t, "name").kind = Kind::Varchar(9);
-        }, vec![
-            (SAFE, "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NULL"),
-            (DESTRUCTIVE, "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL"),
-        ]),
-        ("no default", |t| column(t, "age").default = Default::None, vec![
-            (SAFE, "ALTER COLUMN `age` SET DEFAULT 7"),
-        ]),
-        ("a default too many", |t| column(t, "name").default = Default::Constant(String::new()), vec![
-            (SAFE, "ALTER COLUMN `name` DROP DEFAULT"),
-        ]),
-        ("fewer names", |t| column(t, "status").kind = Kind::Enum(vec!["Active".to_owned()]), vec![
-            (SAFE, "MODIFY COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL"),
-        ]),
-        ("another order of names", |t| {
-            column(t, "status").kind = Kind::Enum(vec!["Banned".to_owned(), "Active".to_owned()]);
-        }, vec![
-            (SAFE, "MODIFY COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL"),
-        ]),
-        ("another name", |t| {
-            column(t, "status").kind = Kind::Enum(vec!["Active".to_owned(), "it's".to_owned()]);
-        }, vec![
-            (SAFE, "MODIFY COLUMN `status` ENUM('Active','it''s','Banned') COLLATE utf8mb4_bin NOT NULL"),
-            (DESTRUCTIVE, "MODIFY COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL"),
-        ]),
-        ("another name that the server cannot show", |t| {
-            column(t, "status").kind = Kind::Enum(vec!["Active".to_owned(), "?".to_owned()]);
-        }, vec![
-            (DESTRUCTIVE, "MODIFY COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL"),
-        ]),
-        ("a column that is not in the struct", |t| {
-            let mut old = of_kind("old", Kind::Date);
-            old.nullable = true;
-            t.columns.push(old);
-        }, vec![
-            (DESTRUCTIVE, "DROP COLUMN `old`"),
-        ]),
-        ("columns without defaults that are not in the struct", |t| {
-            t.columns.push(of_kind("old", Kind::Enum(vec!["x".to_owned()])));
-            t.columns.push(of_kind("older", Kind::Text(Lob::Regular)));
-            t.columns.push(of_kind("oldest", Kind::Other("point".to_owned())));
-        }, vec![
-            (SAFE, "ALTER COLUMN `old` SET DEFAULT 'x', \
-                    MODIFY COLUMN `older` TEXT COLLATE utf8mb4_general_ci NOT NULL DEFAULT ('')"),
-            (DESTRUCTIVE, "DROP COLUMN `old`, DROP COLUMN `older`, DROP COLUMN `oldest`"),
-        ]),
-        ("a computed column", |t| column(t, "age").generated = true, vec![
-            (DESTRUCTIVE, "MODIFY COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7"),
-        ]),
-        ("ON UPDATE", |t| column(t, "age").on_update = true, vec![
-            (SAFE, "MODIFY COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7"),
-        ]),
-        ("no AUTO_INCREMENT", |t| column(t, "id").auto_increment = false, vec![
-            (SAFE, "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT"),
-        ]),
-        ("no primary key", |t| {
-            t.primary.clear();
-            column(t, "id").auto_increment = false;
-        }, vec![
-            (SAFE, "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, ADD PRIMARY KEY (`id`)"),
-        ]),
-        ("another primary key", |t| {
-            t.primary = vec!["name".to_owned()];
-            t.columns.retain(|c| c.name != "id");
-        }, vec![
-            (DESTRUCTIVE, "ADD COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, DROP PRIMARY KEY, ADD PRIMARY KEY (`id`)"),
-        ]),
-        ("a missing index", |t| t.indexes.clear(), vec![
-            (SAFE, "ADD UNIQUE KEY `uq_name` (`name`), ADD KEY `ix_status` (`status`), ADD KEY `ix_boss` (`boss`), ADD KEY `ix_text_key` (`text_key`)"),
-        ]),
-        ("an index of other columns", |t| t.indexes[0].columns.push("age".to_owned()), vec![
-            (SAFE, "DROP INDEX `uq_name`, ADD UNIQUE KEY `uq_name` (`name`)"),
-        ]),
-        ("an index with a prefix", |t| t.indexes[0].plain = false, vec![
-            (SAFE, "DROP INDEX `uq_name`, ADD UNIQUE KEY `uq_name` (`name`)"),
-        ]),
-        ("an index of a column that changes destructively", |t| {
-            column(t, "name").kind = Kind::Text(Lob::Long);
-            t.indexes.remove(0);
-        }, vec![
-            (DESTRUCTIVE, "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL, ADD UNIQUE KEY `uq_name` (`name`)"),
-        ]),
-        ("an index of ours that is not declared", |t| t.indexes.push(index("ix_old", false, &["age"])), vec![
-            (SAFE, "DROP INDEX `ix_old`"),
-        ]),
-        ("an index of somebody else", |t| t.indexes.push(index("idx_old", false, &["age"])), vec![]),
-        ("the engine", |t| t.engine = "MyISAM".to_owned(), vec![(SAFE, "ENGINE=InnoDB")]),
-        ("the charset", |t| {
-            t.collation = "latin1_swedish_ci".to_owned();
-            column(t, "name").charset = Some("latin1".to_owned());
-            column(t, "name").collation = Some("latin1_swedish_ci".to_owned());
-        }, vec![
-            (SAFE, "DEFAULT CHARACTER SET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci, \
-                    MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL"),
-        ]),
-        ("a reference that is not told apart by its bytes", |t| {
-            column(t, "text_key").collation = Some("utf8mb4_general_ci".to_owned());
-        }, vec![
-            (SAFE, "MODIFY COLUMN `text_key` VARCHAR(26) COLLATE utf8mb4_bin NULL"),
-        ]),
-        ("a missing foreign key", |t| t.foreign_keys.clear(), vec![
-            (SAFE, "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT"),
-        ]),
-        ("a foreign key that does something else", |t| t.foreign_keys[0].on_delete = "CASCADE".to_owned(), vec![
-            (SAFE, "DROP FOREIGN KEY `fk_users_boss`"),
-            (SAFE, "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT"),
-        ]),
-        ("the same foreign key by another name", |t| t.foreign_keys[0].name = "boss_of".to_owned(), vec![]),
-        ("a foreign key of ours that is not declared", |t| {
-            t.foreign_keys.push(foreign_key("fk_users_text_key", "text_key", "RESTRICT"));
-        }, vec![
-            (SAFE, "DROP FOREIGN KEY `fk_users_text_key`"),
-        ]),
-        ("a foreign key of somebody else and the index under it", |t| {
-            t.indexes.push(index("ix_age", false, &["age"]));
-            t.foreign_keys.push(foreign_key("by_age", "age", "RESTRICT"));
-        }, vec![]),
-        ("a reference that is not in the struct", |t| {
-            t.columns.push(of_kind("old", Kind::Varchar(3)));
-            t.columns.last_mut().expect("one").nullable = true;
-            t.indexes.push(index("ix_old", false, &["old"]));
-            t.foreign_keys.push(foreign_key("fk_users_old", "old", "RESTRICT"));
-        }, vec![
-            (SAFE, "DROP FOREIGN KEY `fk_users_old`"),
-            (SAFE, "DROP INDEX `ix_old`"),
-            (DESTRUCTIVE, "DROP COLUMN `old`"),
-        ]),
-        ("a foreign key of somebody else on a column that is not in the struct", |t| {
-            t.columns.push(of_kind("old", Kind::Varchar(3)));
-            t.columns.last_mut().expect("one").nullable = true;
-            t.indexes.push(index("ix_old", false, &["old"]));
-            t.foreign_keys.push(foreign_key("theirs", "old", "RESTRICT"));
-        }, vec![
-            (DESTRUCTIVE, "DROP FOREIGN KEY `theirs`"),
-            (DESTRUCTIVE, "DROP COLUMN `old`, DROP INDEX `ix_old`"),
-        ]),
-        ("a foreign key between columns of a smaller type", |t| {
-            for name in ["id", "boss"] {
-                column(t, name).kind = Kind::Integer { bytes: 4, signed: false };
-            }
-        }, vec![
-            (SAFE, "DROP FOREIGN KEY `fk_users_boss`"),
-            (SAFE, "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, MODIFY COLUMN `boss` BIGINT UNSIGNED NULL"),
-            (SAFE, "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT"),
-        ]),
-        ("a missing foreign key of a column that changes destructively", |t| {
-            column(t, "boss").kind = Kind::Integer { bytes: 8, signed: true };
-            t.foreign_keys.clear();
-        }, vec![
-            (DESTRUCTIVE, "MODIFY COLUMN `boss` BIGINT UNSIGNED NULL"),
-            (DESTRUCTIVE, "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT"),
-        ]),
+        (
+            "the case of names",
+            |t| {
+                column(t, "age").name = "AGE".to_owned();
+                t.indexes[0].name = "UQ_NAME".to_owned();
+            },
+            vec![],
+        ),
+        (
+            "another utf8mb4 collation",
+            |t| {
+                t.collation = "utf8mb4_spanish_ci".to_owned();
+                column(t, "name").collation = Some("utf8mb4_spanish_ci".to_owned());
+                column(t, "status").collation = Some("utf8mb4_spanish_ci".to_owned());
+            },
+            vec![],
+        ),
+        (
+            "a missing column with NULL and a default",
+            |t| t.columns.retain(|c| c.name != "age"),
+            vec![(SAFE, "ADD COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7")],
+        ),
+        (
+            "a missing column in a table with rows",
+            |t| t.columns.retain(|c| c.name != "status"),
+            vec![(
+                SAFE,
+                "ADD COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL",
+            )],
+        ),
+        (
+            "a missing unique column in a table with rows",
+            |t| t.columns.retain(|c| c.name != "name"),
+            vec![(DESTRUCTIVE, "ADD COLUMN `name` VARCHAR(100) NOT NULL")],
+        ),
+        (
+            "a missing unique column in a table without rows",
+            |t| {
+                t.has_rows = false;
+                t.columns.retain(|c| c.name != "name");
+            },
+            vec![(SAFE, "ADD COLUMN `name` VARCHAR(100) NOT NULL")],
+        ),
+        (
+            "a shorter text",
+            |t| column(t, "name").kind = Kind::Varchar(50),
+            vec![(
+                SAFE,
+                "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL",
+            )],
+        ),
+        (
+            "a longer text",
+            |t| column(t, "name").kind = Kind::Varchar(101),
+            vec![(
+                DESTRUCTIVE,
+                "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL",
+            )],
+        ),
+        (
+            "another type, default and comment",
+            |t| {
+                let age = column(t, "age");
+                age.kind = Kind::Varchar(5);
+                age.default = Default::None;
+                age.comment = "in 'years'".to_owned();
+            },
+            vec![(
+                DESTRUCTIVE,
+                "MODIFY COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7 COMMENT 'in ''years'''",
+            )],
+        ),
+        (
+            "NULL forbidden",
+            |t| column(t, "age").nullable = false,
+            vec![(SAFE, "MODIFY COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7")],
+        ),
+        (
+            "NULL allowed",
+            |t| column(t, "name").nullable = true,
+            vec![(
+                DESTRUCTIVE,
+                "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL",
+            )],
+        ),
+        (
+            "NULL allowed and a shorter text",
+            |t| {
+                column(t, "name").nullable = true;
+                column(t, "name").kind = Kind::Varchar(9);
+            },
+            vec![
+                (
+                    SAFE,
+                    "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NULL",
+                ),
+                (
+                    DESTRUCTIVE,
+                    "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL",
+                ),
+            ],
+        ),
+        (
+            "no default",
+            |t| column(t, "age").default = Default::None,
+            vec![(SAFE, "ALTER COLUMN `age` SET DEFAULT 7")],
+        ),
+        (
+            "a default too many",
+            |t| column(t, "name").default = Default::Constant(String::new()),
+            vec![(SAFE, "ALTER COLUMN `name` DROP DEFAULT")],
+        ),
+        (
+            "fewer names",
+            |t| column(t, "status").kind = Kind::Enum(vec!["Active".to_owned()]),
+            vec![(
+                SAFE,
+                "MODIFY COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL",
+            )],
+        ),
+        (
+            "another order of names",
+            |t| {
+                column(t, "status").kind = Kind::Enum(vec!["Banned".to_owned(), "Active".to_owned()]);
+            },
+            vec![(
+                SAFE,
+                "MODIFY COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL",
+            )],
+        ),
+        (
+            "another name",
+            |t| {
+                column(t, "status").kind = Kind::Enum(vec!["Active".to_owned(), "it's".to_owned()]);
+            },
+            vec![
+                (
+                    SAFE,
+                    "MODIFY COLUMN `status` ENUM('Active','it''s','Banned') COLLATE utf8mb4_bin NOT NULL",
+                ),
+                (
+                    DESTRUCTIVE,
+                    "MODIFY COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL",
+                ),
+            ],
+        ),
+        (
+            "another name that the server cannot show",
+            |t| {
+                column(t, "status").kind = Kind::Enum(vec!["Active".to_owned(), "?".to_owned()]);
+            },
+            vec![(
+                DESTRUCTIVE,
+                "MODIFY COLUMN `status` ENUM('Active','Banned') COLLATE utf8mb4_bin NOT NULL",
+            )],
+        ),
+        (
+            "a column that is not in the struct",
+            |t| {
+                let mut old = of_kind("old", Kind::Date);
+                old.nullable = true;
+                t.columns.push(old);
+            },
+            vec![(DESTRUCTIVE, "DROP COLUMN `old`")],
+        ),
+        (
+            "columns without defaults that are not in the struct",
+            |t| {
+                t.columns.push(of_kind("old", Kind::Enum(vec!["x".to_owned()])));
+                t.columns.push(of_kind("older", Kind::Text(Lob::Regular)));
+                t.columns.push(of_kind("oldest", Kind::Other("point".to_owned())));
+            },
+            vec![
+                (
+                    SAFE,
+                    "ALTER COLUMN `old` SET DEFAULT 'x', \
+                    MODIFY COLUMN `older` TEXT COLLATE utf8mb4_general_ci NOT NULL DEFAULT ('')",
+                ),
+                (
+                    DESTRUCTIVE,
+                    "DROP COLUMN `old`, DROP COLUMN `older`, DROP COLUMN `oldest`",
+                ),
+            ],
+        ),
+        (
+            "a computed column",
+            |t| column(t, "age").generated = true,
+            vec![(DESTRUCTIVE, "MODIFY COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7")],
+        ),
+        (
+            "ON UPDATE",
+            |t| column(t, "age").on_update = true,
+            vec![(SAFE, "MODIFY COLUMN `age` TINYINT UNSIGNED NULL DEFAULT 7")],
+        ),
+        (
+            "no AUTO_INCREMENT",
+            |t| column(t, "id").auto_increment = false,
+            vec![(SAFE, "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT")],
+        ),
+        (
+            "no primary key",
+            |t| {
+                t.primary.clear();
+                column(t, "id").auto_increment = false;
+            },
+            vec![(
+                SAFE,
+                "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, ADD PRIMARY KEY (`id`)",
+            )],
+        ),
+        (
+            "another primary key",
+            |t| {
+                t.primary = vec!["name".to_owned()];
+                t.columns.retain(|c| c.name != "id");
+            },
+            vec![(
+                DESTRUCTIVE,
+                "ADD COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, DROP PRIMARY KEY, ADD PRIMARY KEY (`id`)",
+            )],
+        ),
+        (
+            "a missing index",
+            |t| t.indexes.clear(),
+            vec![(
+                SAFE,
+                "ADD UNIQUE KEY `uq_name` (`name`), ADD KEY `ix_status` (`status`), ADD KEY `ix_boss` (`boss`), ADD KEY `ix_text_key` (`text_key`)",
+            )],
+        ),
+        (
+            "an index of other columns",
+            |t| t.indexes[0].columns.push("age".to_owned()),
+            vec![(SAFE, "DROP INDEX `uq_name`, ADD UNIQUE KEY `uq_name` (`name`)")],
+        ),
+        (
+            "an index with a prefix",
+            |t| t.indexes[0].plain = false,
+            vec![(SAFE, "DROP INDEX `uq_name`, ADD UNIQUE KEY `uq_name` (`name`)")],
+        ),
+        (
+            "an index of a column that changes destructively",
+            |t| {
+                column(t, "name").kind = Kind::Text(Lob::Long);
+                t.indexes.remove(0);
+            },
+            vec![(
+                DESTRUCTIVE,
+                "MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL, ADD UNIQUE KEY `uq_name` (`name`)",
+            )],
+        ),
+        (
+            "an index of ours that is not declared",
+            |t| t.indexes.push(index("ix_old", false, &["age"])),
+            vec![(SAFE, "DROP INDEX `ix_old`")],
+        ),
+        (
+            "an index of somebody else",
+            |t| t.indexes.push(index("idx_old", false, &["age"])),
+            vec![],
+        ),
+        (
+            "the engine",
+            |t| t.engine = "MyISAM".to_owned(),
+            vec![(SAFE, "ENGINE=InnoDB")],
+        ),
+        (
+            "the charset",
+            |t| {
+                t.collation = "latin1_swedish_ci".to_owned();
+                column(t, "name").charset = Some("latin1".to_owned());
+                column(t, "name").collation = Some("latin1_swedish_ci".to_owned());
+            },
+            vec![(
+                SAFE,
+                "DEFAULT CHARACTER SET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci, \
+                    MODIFY COLUMN `name` VARCHAR(100) COLLATE utf8mb4_unicode_520_ci NOT NULL",
+            )],
+        ),
+        (
+            "a reference that is not told apart by its bytes",
+            |t| {
+                column(t, "text_key").collation = Some("utf8mb4_general_ci".to_owned());
+            },
+            vec![(SAFE, "MODIFY COLUMN `text_key` VARCHAR(26) COLLATE utf8mb4_bin NULL")],
+        ),
+        (
+            "a missing foreign key",
+            |t| t.foreign_keys.clear(),
+            vec![(
+                SAFE,
+                "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT",
+            )],
+        ),
+        (
+            "a foreign key that does something else",
+            |t| t.foreign_keys[0].on_delete = "CASCADE".to_owned(),
+            vec![
+                (SAFE, "DROP FOREIGN KEY `fk_users_boss`"),
+                (
+                    SAFE,
+                    "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT",
+                ),
+            ],
+        ),
+        (
+            "the same foreign key by another name",
+            |t| t.foreign_keys[0].name = "boss_of".to_owned(),
+            vec![],
+        ),
+        (
+            "a foreign key of ours that is not declared",
+            |t| {
+                t.foreign_keys
+                    .push(foreign_key("fk_users_text_key", "text_key", "RESTRICT"));
+            },
+            vec![(SAFE, "DROP FOREIGN KEY `fk_users_text_key`")],
+        ),
+        (
+            "a foreign key of somebody else and the index under it",
+            |t| {
+                t.indexes.push(index("ix_age", false, &["age"]));
+                t.foreign_keys.push(foreign_key("by_age", "age", "RESTRICT"));
+            },
+            vec![],
+        ),
+        (
+            "a reference that is not in the struct",
+            |t| {
+                t.columns.push(of_kind("old", Kind::Varchar(3)));
+                t.columns.last_mut().expect("one").nullable = true;
+                t.indexes.push(index("ix_old", false, &["old"]));
+                t.foreign_keys.push(foreign_key("fk_users_old", "old", "RESTRICT"));
+            },
+            vec![
+                (SAFE, "DROP FOREIGN KEY `fk_users_old`"),
+                (SAFE, "DROP INDEX `ix_old`"),
+                (DESTRUCTIVE, "DROP COLUMN `old`"),
+            ],
+        ),
+        (
+            "a foreign key of somebody else on a column that is not in the struct",
+            |t| {
+                t.columns.push(of_kind("old", Kind::Varchar(3)));
+                t.columns.last_mut().expect("one").nullable = true;
+                t.indexes.push(index("ix_old", false, &["old"]));
+                t.foreign_keys.push(foreign_key("theirs", "old", "RESTRICT"));
+            },
+            vec![
+                (DESTRUCTIVE, "DROP FOREIGN KEY `theirs`"),
+                (DESTRUCTIVE, "DROP COLUMN `old`, DROP INDEX `ix_old`"),
+            ],
+        ),
+        (
+            "a foreign key between columns of a smaller type",
+            |t| {
+                for name in ["id", "boss"] {
+                    column(t, name).kind = Kind::Integer {
+                        bytes: 4,
+                        signed: false,
+                    };
+                }
+            },
+            vec![
+                (SAFE, "DROP FOREIGN KEY `fk_users_boss`"),
+                (
+                    SAFE,
+                    "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, MODIFY COLUMN `boss` BIGINT UNSIGNED NULL",
+                ),
+                (
+                    SAFE,
+                    "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT",
+                ),
+            ],
+        ),
+        (
+            "a missing foreign key of a column that changes destructively",
+            |t| {
+                column(t, "boss").kind = Kind::Integer { bytes: 8, signed: true };
+                t.foreign_keys.clear();
+            },
+            vec![
+                (DESTRUCTIVE, "MODIFY COLUMN `boss` BIGINT UNSIGNED NULL"),
+                (
+                    DESTRUCTIVE,
+                    "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT",
+                ),
+            ],
+        ),
     ];
     for (what, differ, expected) in cases {
         assert_eq!(steps(&differ), super::expected(&expected), "{what}");
@@ -371,7 +576,11 @@ fn a_missing_table_is_made_before_the_foreign_keys() {
            KEY `ix_text_key` (`text_key`)\n\
          ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci;\n"
     );
-    assert!(steps[1].sql().starts_with("ALTER TABLE `users` ADD CONSTRAINT `fk_users_boss`"));
+    assert!(
+        steps[1]
+            .sql()
+            .starts_with("ALTER TABLE `users` ADD CONSTRAINT `fk_users_boss`")
+    );
 }
 
 #[test]
@@ -428,7 +637,10 @@ fn a_type_changes_safely_only_into_one_that_holds_all_its_values() {
         assert_eq!(change(&found, &wanted), Change::Safe, "{found} {wanted}");
     }
     for (found, wanted) in destructive {
-        assert!(matches!(change(&found, &wanted), Change::Destructive { .. }), "{found} {wanted}");
+        assert!(
+            matches!(change(&found, &wanted), Change::Destructive { .. }),
+            "{found} {wanted}"
+        );
     }
 }
 
@@ -445,13 +657,22 @@ fn types_are_read_as_both_servers_print_them() {
         ("float", Kind::Float),
         ("float(7,2)", Kind::Other("float(7,2)".to_owned())),
         ("double unsigned", Kind::Other("double unsigned".to_owned())),
-        ("decimal(28,8)", Kind::Decimal { precision: 28, scale: 8 }),
+        (
+            "decimal(28,8)",
+            Kind::Decimal {
+                precision: 28,
+                scale: 8,
+            },
+        ),
         ("varchar(255)", Kind::Varchar(255)),
         ("varchar(20) /*M!100301 COMPRESSED*/", Kind::Varchar(20)),
         ("longblob", Kind::Blob(Lob::Long)),
         ("time", Kind::Time(0)),
         ("datetime(6)", Kind::DateTime(6)),
-        ("enum('a','it''s, \\\\ (x)')", Kind::Enum(vec!["a".to_owned(), "it's, \\ (x)".to_owned()])),
+        (
+            "enum('a','it''s, \\\\ (x)')",
+            Kind::Enum(vec!["a".to_owned(), "it's, \\ (x)".to_owned()]),
+        ),
         ("set('x')", Kind::Set(vec!["x".to_owned()])),
         ("geometry", Kind::Other("geometry".to_owned())),
         ("enum(", Kind::Other("enum(".to_owned())),
