@@ -33,6 +33,7 @@ pub(crate) struct Connection {
     pub(super) last_used: Instant,
     pub(super) broken: bool,
     in_transaction: bool,
+    sent: bool,
 }
 
 impl Connection {
@@ -52,6 +53,7 @@ impl Connection {
             last_used: Instant::now(),
             broken: false,
             in_transaction: false,
+            sent: false,
         }
     }
 
@@ -68,6 +70,11 @@ impl Connection {
     /// Whether it cannot be used any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Whether the last statement was sent, not only prepared.
+    pub(crate) fn was_sent(&self) -> bool {
+        self.sent
     }
 
     pub(super) fn ping(&mut self) -> Result<()> {
@@ -167,7 +174,9 @@ impl Connection {
     }
 
     fn execute_prepared(&mut self, sql: &str, params: Params) -> mysql::Result<Done> {
+        self.sent = false;
         let statement = self.statement(sql)?;
+        self.sent = true;
         let result = self.driver.exec_iter(&statement, params.into_driver())?;
         Ok(Done {
             matched: result.affected_rows(),

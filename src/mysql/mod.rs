@@ -11,7 +11,7 @@ mod pool;
 mod server;
 mod statements;
 
-pub(crate) use connection::{Connection, Done};
+pub(crate) use connection::Connection;
 pub(crate) use identifier::{Identifier, quoted_text};
 pub(crate) use observe::Observer;
 pub use observe::StatementEvent;

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// use headwater::mysql::MysqlOptions;
 /// use std::time::Duration;
 ///
-/// let options = MysqlOptions::default().max_connections(4).wait(Duration::from_secs(2));
+/// let options = MysqlOptions::default().with_max_connections(4).with_wait(Duration::from_secs(2));
 /// # let _ = options;
 /// ```
 #[derive(Debug, Clone)]
@@ -45,28 +45,28 @@ impl Default for MysqlOptions {
 impl MysqlOptions {
     /// The most connections that are open at once; 10 where nothing is said, at least 1.
     #[must_use]
-    pub fn max_connections(mut self, connections: u32) -> Self {
+    pub fn with_max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections.max(1);
         self
     }
 
     /// How long to wait for a free connection; 5 s where nothing is said.
     #[must_use]
-    pub fn wait(mut self, wait: Duration) -> Self {
+    pub fn with_wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
     /// How long to wait for a server to accept a connection; 5 s where nothing is said.
     #[must_use]
-    pub fn connect_timeout(mut self, wait: Duration) -> Self {
+    pub fn with_connect_timeout(mut self, wait: Duration) -> Self {
         self.connect = wait;
         self
     }
 
     /// How long to wait for the answer to a statement; 60 s where nothing is said.
     #[must_use]
-    pub fn answer_timeout(mut self, wait: Duration) -> Self {
+    pub fn with_answer_timeout(mut self, wait: Duration) -> Self {
         self.answer = wait;
         self
     }
@@ -74,7 +74,7 @@ impl MysqlOptions {
     /// How many statements each connection keeps prepared; 256 where nothing is said. The server's
     /// `max_prepared_stmt_count` (16,382) bounds all connections together.
     #[must_use]
-    pub fn prepared_statements(mut self, statements: usize) -> Self {
+    pub fn with_prepared_statements(mut self, statements: usize) -> Self {
         self.statements = statements;
         self
     }

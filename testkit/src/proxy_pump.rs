@@ -85,6 +85,8 @@ fn forward_requests(
                 return server.shutdown(Shutdown::Both);
             }
             Some(Cut::After) => {
+                // The answer may come before the next line is reached, and must not get through.
+                drop_answer.store(true, Ordering::SeqCst);
                 server.write_all(&unit.bytes)?;
                 return client.shutdown(Shutdown::Both);
             }

@@ -86,7 +86,7 @@ impl fmt::Display for Statement {
 ///
 /// Everything that any connection of that user does is in it, in the order in which the server took
 /// it up, and nothing that other tests do at the same time. A statement is in it before the client
-/// has the answer.
+/// has the answer; only the end of a connection, to which there is no answer, may show up late.
 ///
 /// MariaDB writes one line for what was sent at once: several statements in one text are one, and so
 /// is the bulk command with which the driver runs `exec_batch` there, whose text keeps its `?`.

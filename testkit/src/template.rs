@@ -118,6 +118,8 @@ fn initialise(program: &Path, kind: ServerKind, data: &Path) -> Result<()> {
             arguments.extend(INITIAL.map(str::to_owned));
             arguments.push("--auth-root-authentication-method=normal".to_owned());
             arguments.push("--skip-test-db".to_owned());
+            // Without it the machine must be able to look up its own name, which containers often cannot.
+            arguments.push("--force".to_owned());
             const TOOLS: [&str; 2] = ["mariadb-install-db", "mysql_install_db"];
             find(&TOOLS).ok_or_else(|| Error::Command {
                 command: TOOLS[0].to_owned(),

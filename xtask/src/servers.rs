@@ -145,7 +145,7 @@ pub(crate) fn ensure(no_install: bool) -> Result<(), String> {
     }
     if sudo && !is_there("sudo") {
         return Err(format!(
-            "this task needs {missing}; run `{shown}` as root (there is no sudo), or {variables}"
+            "this task needs {missing}, and there is no sudo to install it with; run `{shown}`, or {variables}"
         ));
     }
     eprintln!("installing {missing}, which this task runs on: {shown}");
