@@ -129,17 +129,25 @@ fn failed(error: Error, step: &SchemaStep, done: usize) -> Error {
         1 => " (the statement before it is done)".to_owned(),
         done => format!(" (the {done} statements before it are done)"),
     };
-    let about = |message: String| format!("`{}`: {message}; the statement was{done}: {}", step.table(), step.sql());
+    let about = |message: String| format!("{message}; the statement was{done}: {}", step.sql());
     match error.into_kind() {
-        ErrorKind::Server { message, source, .. } | ErrorKind::Schema { message, source } => {
-            schema_error(about(message), source)
-        }
+        ErrorKind::Server { code, message, source } => schema_error(about(message + hint(code)), source),
+        ErrorKind::Schema { message, source } => schema_error(about(format!("{}: {message}", step.table())), source),
         ErrorKind::ForeignKey { table, message, source } => Error::new(ErrorKind::ForeignKey {
             table,
             message: about(message),
             source,
         }),
         kind => Error::new(kind),
+    }
+}
+
+/// What helps against errors that the server explains in its own words only.
+fn hint(code: u16) -> &'static str {
+    match code {
+        // ER_TOO_BIG_ROWSIZE
+        1118 => " A text or bytes of `length = 16384` or more are kept outside of the row.",
+        _ => "",
     }
 }
 

@@ -47,6 +47,8 @@ mod moment;
 mod read;
 mod render;
 mod step;
+#[cfg(all(test, feature = "chrono", feature = "uuid", feature = "decimal", feature = "json"))]
+mod tests;
 mod wanted;
 
 use std::sync::Arc;

@@ -151,7 +151,11 @@ impl Column {
         flavour: Flavour,
         problems: &mut Problems,
     ) -> Column {
-        let kind = Kind::of(&column.sql);
+        // A reference is as long as the key that it holds, whatever the length of its own type.
+        let sql = column
+            .reference
+            .map_or(column.sql, |reference| (reference.table)().key().sql);
+        let kind = Kind::of(&sql);
         let is_key = position == def.id;
         check_names(def.name, column, problems);
         let default = default::wanted(column.default.as_ref(), &kind, flavour).unwrap_or_else(|reason| {
