@@ -1,6 +1,7 @@
 //! What the derives emit: definitions, constants, conversions, streams.
 #![cfg(all(feature = "chrono", feature = "uuid", feature = "decimal", feature = "json"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::duplicated_attributes, reason = "the lint takes two indexes for one")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -651,4 +652,59 @@ fn tables_refer_to_themselves_and_to_each_other() {
     assert_eq!((table.columns[1].reference.unwrap().table)().name, "husband");
     assert_eq!((Husband::FATHER.def().reference.unwrap().table)().name, "husband");
     assert_eq!(Wife::HUSBAND.position(), 1);
+}
+
+/// What the derives write must be silent under the strictest lints of its user.
+pub mod strict {
+    #![deny(warnings, missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+
+    use headwater::prelude::*;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Enumeration)]
+    enum Hidden {
+        A,
+    }
+
+    /// A public struct with a private field of a private type.
+    #[derive(Debug, Clone, Table)]
+    #[table(soft_delete, dirty_stream = "strict//ID")]
+    pub struct Strict {
+        /// The key.
+        #[column(id)]
+        pub id: i64,
+        #[column(set, dirty_stream = "strict")]
+        hidden: Option<Vec<Hidden>>,
+        #[column(deleted_at)]
+        pub(crate) deleted: Option<chrono::NaiveDateTime>,
+    }
+
+    #[test]
+    fn nothing_is_reported() {
+        let strict = Strict {
+            id: 1,
+            hidden: Some(vec![Hidden::A]),
+            deleted: None,
+        };
+        assert!(strict.diff(&strict.clone()).is_empty());
+    }
+}
+
+#[test]
+fn a_macro_may_write_a_table() {
+    macro_rules! table {
+        ($name:ident, $table:literal, $field:ident: $ty:ty, $stream:path) => {
+            #[derive(Clone, Table)]
+            #[table(name = $table, stream($stream))]
+            struct $name {
+                #[column(id)]
+                id: u64,
+                #[column(triggers($stream))]
+                $field: $ty,
+            }
+        };
+    }
+    table!(Tag, "tags", owner: Option<Ref<User>>, streams::AUDIT);
+    assert_eq!((Tag::TABLE.name, Tag::OWNER.position()), ("tags", 1));
+    assert_eq!(Tag::TABLE.indexes, [index("ix_owner", &[1], false)]);
+    assert_eq!(Tag::STREAMS[0].triggers, ColumnSet::of(&[1]));
 }

@@ -13,6 +13,8 @@ use crate::errors::Errors;
 /// The most columns of a table: `headwater::table::MAX_COLUMNS`.
 const MAX_COLUMNS: usize = 256;
 
+pub(crate) const OPTION_OF_OPTION: &str = "a column cannot be an `Option` of an `Option`: which `None` would NULL be?";
+
 /// One field that is stored.
 pub(crate) struct Column {
     pub(crate) field: Ident,
@@ -147,12 +149,10 @@ impl Column {
         if let Some(inner) = inside(ty, "Option") {
             if attributes.id.is_some() {
                 errors.under(ty, "a key cannot be an `Option`: every row has one");
+                errors.fatal();
             }
             if inside(inner, "Option").is_some() {
-                errors.under(
-                    ty,
-                    "a column cannot be an `Option` of an `Option`: which `None` would NULL be?",
-                );
+                errors.under(ty, OPTION_OF_OPTION);
                 errors.fatal();
             }
         }
@@ -216,7 +216,7 @@ impl Stored {
 }
 
 /// The `T` of `name<T>`, whatever path stands before the name.
-fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+pub(crate) fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     match ty {
         Type::Group(group) => inside(&group.elem, name),
         Type::Paren(paren) => inside(&paren.elem, name),

@@ -62,11 +62,11 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
             *INDEX.get_or_init(::headwater::__private::next_table_index)
         }
 
-        fn key(&self) -> &Self::Key {
+        fn key(&self) -> &#key {
             &self.#key_field
         }
 
-        fn set_key(&mut self, __key: Self::Key) {
+        fn set_key(&mut self, __key: #key) {
             self.#key_field = __key;
         }
 
@@ -80,9 +80,7 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
         fn encode(&self, __column: usize) -> ::headwater::__private::Result<::headwater::__private::Value> {
             match __column {
                 #(#encode,)*
-                _ => ::core::result::Result::Err(
-                    <Self as ::headwater::__private::Table>::TABLE.no_column(__column),
-                ),
+                _ => ::core::result::Result::Err(__TABLE.no_column(__column)),
             }
         }
 
@@ -94,9 +92,7 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
             match __column {
                 #(#decode,)*
                 _ => {
-                    return ::core::result::Result::Err(
-                        <Self as ::headwater::__private::Table>::TABLE.no_column(__column),
-                    );
+                    return ::core::result::Result::Err(__TABLE.no_column(__column));
                 }
             }
             ::core::result::Result::Ok(())
@@ -117,9 +113,9 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
     }
 }
 
-/// The `ColumnDef` at the position. A constant of the struct may be called `TABLE` as well.
+/// The `ColumnDef` at the position.
 fn def(position: usize) -> TokenStream {
-    quote!(&<Self as ::headwater::__private::Table>::TABLE.columns[#position])
+    quote!(&__TABLE.columns[#position])
 }
 
 impl Column {
@@ -130,9 +126,12 @@ impl Column {
             Stored::As(column) => {
                 quote!(<#ty as ::headwater::__private::StoredAs<#column>>::to_column(&__entity.#field))
             }
-            Stored::OptionAs { field: inner, column } => {
-                quote!(::headwater::__private::to_nullable::<#column, #inner>(&__entity.#field))
-            }
+            Stored::OptionAs { field: inner, column } => quote! {
+                ::core::option::Option::map(
+                    ::core::option::Option::as_ref(&__entity.#field),
+                    <#inner as ::headwater::__private::StoredAs<#column>>::to_column,
+                )
+            },
         }
     }
 
@@ -143,9 +142,16 @@ impl Column {
             Stored::As(column) => {
                 quote!(<#ty as ::headwater::__private::StoredAs<#column>>::encode_field(&self.#field, #def))
             }
-            Stored::OptionAs { field: inner, column } => {
-                quote!(::headwater::__private::encode_nullable::<#column, #inner>(&self.#field, #def))
-            }
+            Stored::OptionAs { field: inner, column } => quote! {
+                match &self.#field {
+                    ::core::option::Option::Some(__field) => {
+                        <#inner as ::headwater::__private::StoredAs<#column>>::encode_field(__field, #def)
+                    }
+                    ::core::option::Option::None => {
+                        ::core::result::Result::Ok(::headwater::__private::Value::Null)
+                    }
+                }
+            },
         }
     }
 
@@ -156,9 +162,14 @@ impl Column {
             Stored::As(column) => {
                 quote!(<#ty as ::headwater::__private::StoredAs<#column>>::decode_field(#value, #def)?)
             }
-            Stored::OptionAs { field: inner, column } => {
-                quote!(::headwater::__private::decode_nullable::<#column, #inner>(#value, #def)?)
-            }
+            Stored::OptionAs { field: inner, column } => quote! {
+                match #value {
+                    ::headwater::__private::Value::Null => ::core::option::Option::None,
+                    __value => ::core::option::Option::Some(
+                        <#inner as ::headwater::__private::StoredAs<#column>>::decode_field(__value, #def)?,
+                    ),
+                }
+            },
         }
     }
 
@@ -170,7 +181,13 @@ impl Column {
                 <#ty as ::headwater::__private::StoredAs<#column>>::same_field(&self.#field, &__other.#field)
             },
             Stored::OptionAs { field: inner, column } => quote! {
-                ::headwater::__private::same_nullable::<#column, #inner>(&self.#field, &__other.#field)
+                match (&self.#field, &__other.#field) {
+                    (::core::option::Option::Some(__a), ::core::option::Option::Some(__b)) => {
+                        <#inner as ::headwater::__private::StoredAs<#column>>::same_field(__a, __b)
+                    }
+                    (::core::option::Option::None, ::core::option::Option::None) => true,
+                    _ => false,
+                }
             },
         }
     }
