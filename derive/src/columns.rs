@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{FieldsNamed, GenericArgument, Ident, PathArguments, Type};
 
-use crate::attributes::bad_name;
+use crate::attributes::{bad_name, misplaced};
 use crate::case::{self, Case};
 use crate::column_attributes::ColumnAttributes;
 use crate::errors::Errors;
@@ -55,6 +55,7 @@ impl Columns {
     pub(crate) fn read(table: &Ident, fields: &FieldsNamed, rename_all: Option<Case>, errors: &mut Errors) -> Self {
         let mut columns = Columns::default();
         for field in &fields.named {
+            misplaced(&field.attrs, "table", "the struct", errors);
             let attributes = ColumnAttributes::read(&field.attrs, errors);
             let Some(ident) = field.ident.clone() else { continue };
             if attributes.skip.is_some() {

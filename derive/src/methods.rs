@@ -129,7 +129,7 @@ impl Column {
             Stored::OptionAs { field: inner, column } => quote! {
                 ::core::option::Option::map(
                     ::core::option::Option::as_ref(&__entity.#field),
-                    <#inner as ::headwater::__private::StoredAs<#column>>::to_column,
+                    |__field| <#inner as ::headwater::__private::StoredAs<#column>>::to_column(__field),
                 )
             },
         }

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Fields, FieldsNamed, Ident, LitStr, Visibility};
 
-use crate::attributes::bad_name;
+use crate::attributes::{bad_name, misplaced};
 use crate::case::Case;
 use crate::columns::Columns;
 use crate::definition;
@@ -75,6 +75,7 @@ fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<&'a FieldsN
 impl<'a> Table<'a> {
     fn read(input: &'a DeriveInput, errors: &mut Errors) -> Option<Self> {
         let fields = fields(input, errors)?;
+        misplaced(&input.attrs, "column", "a field", errors);
         let attributes = TableAttributes::read(&input.attrs, errors);
         let name = match &attributes.name {
             Some(name) => name.value(),
