@@ -53,6 +53,10 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
         let same = column.same();
         quote!(if !#same { __columns.insert(#i); })
     });
+    let copy = each().map(|(i, column)| {
+        let field = &column.field;
+        quote!(#i => self.#field = ::core::clone::Clone::clone(&__from.#field))
+    });
     let pending = each().filter_map(|(i, column)| column.pending().map(|pending| quote!(#i => #pending)));
     quote! {
         type Key = #key;
@@ -102,6 +106,13 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
             let mut __columns = ::headwater::__private::ColumnSet::EMPTY;
             #(#diff)*
             __columns
+        }
+
+        fn copy_column(&mut self, __column: usize, __from: &Self) {
+            match __column {
+                #(#copy,)*
+                _ => {}
+            }
         }
 
         fn pending(&self, __column: usize) -> ::core::option::Option<::headwater::__private::RawHandle> {

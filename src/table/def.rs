@@ -60,6 +60,9 @@ pub trait Table: Sized + Clone + Send + 'static {
     /// The columns in which both differ; floats are compared by their bits.
     fn diff(&self, other: &Self) -> ColumnSet;
 
+    /// Sets one column as it is in another entity.
+    fn copy_column(&mut self, column: usize, from: &Self);
+
     /// The entity that the column's reference waits for, if it is not inserted yet.
     fn pending(&self, column: usize) -> Option<RawHandle>;
 }

@@ -1,0 +1,317 @@
+//! Writing an event: exactly these bytes, into a buffer that is used again, without allocating.
+
+use rmp::encode::{self, ByteBuf};
+
+use super::malformed;
+use super::number::go_float;
+use super::short::Short;
+use super::time::{write_rfc3339, write_span};
+use crate::error::Result;
+use crate::stream::decide::FlushType;
+use crate::stream::declaration::Wire;
+use crate::stream::entity_id::EntityId;
+use crate::stream::event::DirtyEvent;
+use crate::stream::param::Param;
+use crate::table::{CivilDateTime, ColumnDef, SqlType, TableDef, Value};
+
+/// One committed change of one row, as the session has it.
+#[derive(Debug, Clone, Copy)]
+#[allow(dead_code, reason = "the session makes it when it has committed")]
+pub(crate) struct EventRecord<'a> {
+    /// The row's table.
+    pub(crate) table: &'static TableDef,
+    /// The row's key as its column stores it.
+    pub(crate) key: &'a Value,
+    /// What happened to the row.
+    pub(crate) flush: FlushType,
+    /// Of an update: position, old and new value of each changed column, ascending. Columns that events
+    /// do not show may be among them.
+    pub(crate) changes: &'a [(usize, Value, Value)],
+}
+
+/// Adds the bytes of the event to the buffer.
+///
+/// # Errors
+///
+/// A [`Malformed`](crate::ErrorKind::Malformed) error when a text is longer than 4 GiB; the buffer is as
+/// before then.
+#[allow(dead_code, reason = "the session calls it when it has committed")]
+pub(crate) fn write_event(buffer: &mut Vec<u8>, record: &EventRecord<'_>, wire: Wire) -> Result<()> {
+    let internal = record.table.internal();
+    let changes = record.changes.iter().filter_map(|(column, old, new)| {
+        let def = record.table.columns.get(*column)?;
+        (!internal.has(*column)).then_some((def, old, new))
+    });
+    Out::append(buffer, wire, |out| {
+        out.head(record.table.name)?;
+        out.key(record.key, record.table.key())?;
+        out.flush(record.flush);
+        if record.flush == FlushType::Update {
+            out.changes(changes.clone().count())?;
+            for (column, old, new) in changes {
+                out.text(column.name.as_bytes())?;
+                out.raw(OLD);
+                out.value(old, column)?;
+                out.raw(NEW);
+                out.value(new, column)?;
+            }
+        } else {
+            out.no_changes();
+        }
+        Ok(())
+    })
+}
+
+/// The bytes of an event that was read or made by hand; see [`DirtyEvent::to_bytes`].
+pub(in crate::stream) fn write_dirty_event(event: &DirtyEvent, wire: Wire) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    Out::append(&mut buffer, wire, |out| {
+        out.head(&event.entity_type)?;
+        match &event.entity_id {
+            EntityId::Unsigned(id) => out.unsigned(*id),
+            EntityId::Signed(id) => out.signed(*id),
+            EntityId::Text(id) => out.text(id.as_bytes())?,
+        }
+        out.flush(event.flush_type);
+        if event.flush_type == FlushType::Update || !event.changes.is_empty() {
+            out.changes(event.changes.len())?;
+            for change in &event.changes {
+                out.text(change.column.as_bytes())?;
+                out.raw(OLD);
+                out.param(&change.old)?;
+                out.raw(NEW);
+                out.param(&change.new)?;
+            }
+        } else {
+            out.no_changes();
+        }
+        Ok(())
+    })?;
+    Ok(buffer)
+}
+
+/// A change is a map of two.
+const OLD: &[u8] = b"\x82\xa1o";
+const NEW: &[u8] = b"\xa1n";
+
+/// What differs between the spellings of the keys: whole pieces of an event, ready to be copied.
+struct Spelling {
+    /// The key of the changes.
+    changes: &'static [u8],
+    /// What stands there instead where there are none.
+    no_changes: &'static [u8],
+    /// A value up to its type code: a map of three, the first key, false, the second key.
+    value: &'static [u8],
+    /// The same with true: NULL.
+    null: &'static [u8],
+    /// The third key of a value.
+    text: &'static [u8],
+}
+
+const DOCUMENTED: Spelling = Spelling {
+    changes: b"\xa2ch",
+    no_changes: b"",
+    value: b"\x83\xa1n\xc2\xa1t",
+    null: b"\x83\xa1n\xc3\xa1t",
+    text: b"\xa1v",
+};
+
+const FLUXA_ORM: Spelling = Spelling {
+    changes: b"\xacch,omitempty",
+    no_changes: b"\xacch,omitempty\xc0",
+    value: b"\x83\xabn,omitempty\xc2\xabt,omitempty",
+    null: b"\x83\xabn,omitempty\xc3\xabt,omitempty",
+    text: b"\xabv,omitempty",
+};
+
+struct Out {
+    // Writing to a `ByteBuf` cannot fail; writing to a `Vec` can, as far as the types go.
+    buffer: ByteBuf,
+    spelling: &'static Spelling,
+    /// Where the event starts.
+    start: usize,
+}
+
+impl Out {
+    /// Writes an event to the buffer's end, or leaves the buffer as it was.
+    #[inline]
+    fn append(buffer: &mut Vec<u8>, wire: Wire, write: impl FnOnce(&mut Out) -> Result<()>) -> Result<()> {
+        let start = buffer.len();
+        let mut out = Out {
+            buffer: ByteBuf::from_vec(std::mem::take(buffer)),
+            spelling: match wire {
+                Wire::Documented => &DOCUMENTED,
+                Wire::FluxaOrm => &FLUXA_ORM,
+            },
+            start,
+        };
+        let written = write(&mut out);
+        *buffer = out.buffer.into_vec();
+        if written.is_err() {
+            buffer.truncate(start);
+        }
+        written
+    }
+
+    #[inline]
+    fn raw(&mut self, bytes: &[u8]) {
+        self.buffer.as_mut_vec().extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn unsigned(&mut self, number: u64) {
+        let Ok(_) = encode::write_uint(&mut self.buffer, number);
+    }
+
+    fn signed(&mut self, number: i64) {
+        // Numbers from 0 on take the unsigned forms here, as Go writes them.
+        let Ok(_) = encode::write_sint(&mut self.buffer, number);
+    }
+
+    #[inline]
+    fn text(&mut self, text: &[u8]) -> Result<()> {
+        let Ok(length) = u32::try_from(text.len()) else {
+            return Err(malformed(format!(
+                "{} bytes of text are more than an event holds",
+                text.len()
+            )));
+        };
+        let Ok(_) = encode::write_str_len(&mut self.buffer, length);
+        self.raw(text);
+        Ok(())
+    }
+
+    /// The event up to its key.
+    #[inline]
+    fn head(&mut self, table: &str) -> Result<()> {
+        self.raw(b"\x84\xa2et");
+        self.text(table.as_bytes())?;
+        self.raw(b"\xa2id");
+        Ok(())
+    }
+
+    fn key(&mut self, key: &Value, column: &ColumnDef) -> Result<()> {
+        match key {
+            Value::UInt(key) => self.unsigned(*key),
+            Value::Int(key) => self.signed(*key),
+            Value::Text(key) => return self.text(key.as_bytes()),
+            Value::Bytes(key) => match uuid(key, column) {
+                Some(key) => return self.text(key.as_bytes()),
+                None => return self.text(key),
+            },
+            // No other type is a key.
+            other => return self.text(other.to_string().as_bytes()),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn flush(&mut self, flush: FlushType) {
+        self.raw(&[0xa2, b'f', b't', flush.code()]);
+    }
+
+    #[inline]
+    fn changes(&mut self, count: usize) -> Result<()> {
+        let Ok(count) = u32::try_from(count) else {
+            return Err(malformed(format!("{count} changes are more than an event holds")));
+        };
+        self.raw(self.spelling.changes);
+        let Ok(_) = encode::write_map_len(&mut self.buffer, count);
+        Ok(())
+    }
+
+    fn no_changes(&mut self) {
+        self.raw(self.spelling.no_changes);
+        if self.spelling.no_changes.is_empty()
+            && let Some(head) = self.buffer.as_mut_vec().get_mut(self.start)
+        {
+            // A map of three after all.
+            *head = 0x83;
+        }
+    }
+
+    /// A value that is not NULL.
+    #[inline]
+    fn typed(&mut self, kind: u8, text: &[u8]) -> Result<()> {
+        self.raw(self.spelling.value);
+        self.raw(&[0xa1, kind]);
+        self.raw(self.spelling.text);
+        self.text(text)
+    }
+
+    fn value(&mut self, value: &Value, column: &ColumnDef) -> Result<()> {
+        match value {
+            Value::Null => {
+                self.raw(self.spelling.null);
+                self.raw(b"\xa0");
+                self.raw(self.spelling.text);
+                self.raw(b"\xa0");
+                Ok(())
+            }
+            Value::Bool(value) => self.typed(b'b', if *value { b"1" } else { b"0" }),
+            Value::Int(value) => {
+                let mut text = Short::new();
+                if *value < 0 {
+                    text.push(b"-");
+                }
+                text.digits(value.unsigned_abs(), 1);
+                self.typed(b'i', text.as_bytes())
+            }
+            Value::UInt(value) => {
+                let mut text = Short::new();
+                text.digits(*value, 1);
+                self.typed(b'u', text.as_bytes())
+            }
+            Value::Float(value) => self.typed(b'f', go_float(*value).as_bytes()),
+            Value::Double(value) => self.typed(b'f', go_float(*value).as_bytes()),
+            Value::Text(text) => {
+                let decimal = matches!(column.sql, SqlType::Decimal { .. });
+                self.typed(if decimal { b'f' } else { b's' }, text.as_bytes())
+            }
+            Value::Bytes(bytes) => match uuid(bytes, column) {
+                Some(text) => self.typed(b's', text.as_bytes()),
+                None => self.typed(b's', bytes),
+            },
+            Value::Date(date) => {
+                let midnight = CivilDateTime {
+                    date: *date,
+                    ..CivilDateTime::default()
+                };
+                self.typed(b't', write_rfc3339(midnight).as_bytes())
+            }
+            Value::DateTime(at) => self.typed(b't', write_rfc3339(*at).as_bytes()),
+            Value::Time(span) => self.typed(b's', write_span(*span).as_bytes()),
+        }
+    }
+
+    /// A value as it was read, whatever is in it.
+    fn param(&mut self, param: &Param) -> Result<()> {
+        self.raw(if param.null {
+            self.spelling.null
+        } else {
+            self.spelling.value
+        });
+        match param.kind {
+            Some(kind) => self.text(kind.encode_utf8(&mut [0; 4]).as_bytes())?,
+            None => self.text(b"")?,
+        }
+        self.raw(self.spelling.text);
+        self.text(&param.text)
+    }
+}
+
+/// The hyphenated text of a UUID's bytes.
+fn uuid(bytes: &[u8], column: &ColumnDef) -> Option<Short> {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    if column.sql != SqlType::Uuid || bytes.len() != 16 {
+        return None;
+    }
+    let mut text = Short::new();
+    for (i, byte) in bytes.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            text.push(b"-");
+        }
+        text.push(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+    Some(text)
+}
