@@ -62,7 +62,7 @@ fn plain_sql(column: &Column) -> TokenStream {
 
 /// The `SqlType` with length and precision, or without them where they do not fit: what is wrong is shown once,
 /// by the check.
-pub(crate) fn lenient_sql(column: &Column) -> TokenStream {
+fn lenient_sql(column: &Column) -> TokenStream {
     let sql = plain_sql(column);
     let with = match (column.attributes.length, column.attributes.precision) {
         (Some((length, _)), _) => quote!(try_length(__sql, #length)),
@@ -150,15 +150,6 @@ fn of_type(column: &Column) -> TokenStream {
             let message = format!("`{field_name}` cannot be NULL: `set_null` is for `Option<Ref<…>>`");
             check(at, quote_spanned!(at=> #ty::NULLABLE), message);
         }
-    }
-    if let Some(at) = attributes.id {
-        let sql = lenient_sql(column);
-        let message = format!("the key `{field_name}` is too long: it has at most 768 characters");
-        check(
-            at,
-            quote_spanned!(at=> ::headwater::__private::SqlType::is_indexable(&#sql)),
-            message,
-        );
     }
     if let Some((default, at)) = &attributes.default {
         let sql = lenient_sql(column);

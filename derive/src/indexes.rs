@@ -1,12 +1,11 @@
 //! The indexes of a table: those of its columns, of its references, and those declared on the struct.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::ext::IdentExt;
 
 use crate::attributes::bad_name;
 use crate::columns::Columns;
-use crate::definition;
 use crate::errors::{Errors, nearest};
 use crate::table_attributes::IndexAttribute;
 
@@ -17,14 +16,13 @@ const MAX_COLUMNS: usize = 16;
 /// One index but the primary key.
 pub(crate) struct Index {
     name: String,
-    /// The positions, and where each is asked for.
-    columns: Vec<(usize, Span)>,
+    columns: Vec<usize>,
     unique: bool,
 }
 
 /// All indexes in the order of the fields, then those of the struct.
 pub(crate) fn read(declared: &[IndexAttribute], columns: &Columns, errors: &mut Errors) -> Vec<Index> {
-    let declared: Vec<(&IndexAttribute, Vec<(usize, Span)>)> = declared
+    let declared: Vec<(&IndexAttribute, Vec<usize>)> = declared
         .iter()
         .map(|index| (index, positions(index, columns, errors)))
         .collect();
@@ -41,19 +39,17 @@ pub(crate) fn read(declared: &[IndexAttribute], columns: &Columns, errors: &mut 
                     Some(name) => (Some(name.value()), name.span()),
                     None => (None, own.at),
                 };
-                indexes.add(name, vec![(position, own.at)], unique, at, errors);
+                indexes.add(name, vec![position], unique, at, errors);
             }
         }
         // The database wants an index under a foreign key, and so does whoever asks for what refers to a row.
         let covered = attributes.unique.is_some()
             || attributes.index.is_some()
             || attributes.id.is_some()
-            || declared
-                .iter()
-                .any(|(_, fields)| fields.first().is_some_and(|(first, _)| *first == position));
+            || declared.iter().any(|(_, fields)| fields.first() == Some(&position));
         if column.is_reference() && !covered {
             let at = column.field.span();
-            indexes.add(None, vec![(position, at)], false, at, errors);
+            indexes.add(None, vec![position], false, at, errors);
         }
     }
     for (index, fields) in declared {
@@ -69,16 +65,16 @@ pub(crate) fn read(declared: &[IndexAttribute], columns: &Columns, errors: &mut 
 }
 
 /// The positions of the fields that an index names.
-fn positions(index: &IndexAttribute, columns: &Columns, errors: &mut Errors) -> Vec<(usize, Span)> {
-    let mut positions: Vec<(usize, Span)> = Vec::new();
+fn positions(index: &IndexAttribute, columns: &Columns, errors: &mut Errors) -> Vec<usize> {
+    let mut positions: Vec<usize> = Vec::new();
     for field in &index.fields {
         let name = field.unraw();
         let skipped = columns.skipped.iter().any(|(ident, _)| ident.unraw() == name);
         match columns.of_field(field) {
-            Some(position) if positions.iter().any(|(other, _)| *other == position) => {
+            Some(position) if positions.contains(&position) => {
                 errors.at(field.span(), format!("`{name}` is in this index already"));
             }
-            Some(position) => positions.push((position, field.span())),
+            Some(position) => positions.push(position),
             None if skipped => errors.at(
                 field.span(),
                 format!("`{name}` is skipped, so it cannot be in an index"),
@@ -105,10 +101,10 @@ struct Indexes<'a> {
 }
 
 impl Indexes<'_> {
-    fn add(&mut self, name: Option<String>, columns: Vec<(usize, Span)>, unique: bool, at: Span, errors: &mut Errors) {
+    fn add(&mut self, name: Option<String>, columns: Vec<usize>, unique: bool, at: Span, errors: &mut Errors) {
         let name = name.unwrap_or_else(|| {
             let mut name = String::from(if unique { "uq" } else { "ix" });
-            for (column, _) in &columns {
+            for column in &columns {
                 name.push('_');
                 name.push_str(&self.columns.all[*column].name);
             }
@@ -124,7 +120,7 @@ impl Indexes<'_> {
             let fields: Vec<&str> = other
                 .columns
                 .iter()
-                .map(|(c, _)| self.columns.all[*c].field_name.as_str())
+                .map(|&c| self.columns.all[c].field_name.as_str())
                 .collect();
             errors.at(
                 at,
@@ -142,27 +138,9 @@ impl Indexes<'_> {
 impl Index {
     /// The `IndexDef`.
     pub(crate) fn expand(&self) -> TokenStream {
-        let Index { name, unique, .. } = self;
-        let positions = self.columns.iter().map(|(position, _)| position);
+        let Index { name, columns, unique } = self;
         quote! {
-            ::headwater::__private::IndexDef { name: #name, columns: &[#(#positions),*], unique: #unique }
+            ::headwater::__private::IndexDef { name: #name, columns: &[#(#columns),*], unique: #unique }
         }
-    }
-
-    /// Whether its columns can be in an index, which depends on their types.
-    pub(crate) fn checks(&self, columns: &Columns) -> TokenStream {
-        let checks = self.columns.iter().map(|(position, at)| {
-            let column = &columns.all[*position];
-            let sql = definition::lenient_sql(column);
-            let message = format!(
-                "`{}` cannot be in an index: text of at most 768 characters and bytes of at most 3072 can be; set its \
-                 `length`",
-                column.field_name
-            );
-            quote_spanned! {*at=>
-                const _: () = ::core::assert!(::headwater::__private::SqlType::is_indexable(&#sql), #message);
-            }
-        });
-        checks.collect()
     }
 }

@@ -54,8 +54,8 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
         quote!(if !#same { __columns.insert(#i); })
     });
     let copy = each().map(|(i, column)| {
-        let field = &column.field;
-        quote!(#i => self.#field = ::core::clone::Clone::clone(&__from.#field))
+        let Column { field, ty, .. } = column;
+        quote!(#i => self.#field = <#ty as ::core::clone::Clone>::clone(&__from.#field))
     });
     let pending = each().filter_map(|(i, column)| column.pending().map(|pending| quote!(#i => #pending)));
     quote! {
@@ -133,7 +133,7 @@ impl Column {
     fn get(&self) -> TokenStream {
         let Column { field, ty, .. } = self;
         match &self.stored {
-            Stored::Plain => quote!(::core::clone::Clone::clone(&__entity.#field)),
+            Stored::Plain => quote!(<#ty as ::core::clone::Clone>::clone(&__entity.#field)),
             Stored::As(column) => {
                 quote!(<#ty as ::headwater::__private::StoredAs<#column>>::to_column(&__entity.#field))
             }

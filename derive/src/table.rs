@@ -110,7 +110,6 @@ impl<'a> Table<'a> {
         let definition = self.definition();
         let methods = methods::of_table(columns);
         let column_checks = definition::checks(columns);
-        let index_checks = self.indexes.iter().map(|index| index.checks(columns));
         let streams = self.streams.publish(ident);
         quote! {
             #[allow(dead_code, non_upper_case_globals, private_interfaces)]
@@ -130,7 +129,6 @@ impl<'a> Table<'a> {
                 }
 
                 #column_checks
-                #(#index_checks)*
                 #streams
             };
         }

@@ -276,18 +276,6 @@ impl SqlType {
         matches!(self, SqlType::Set(_))
     }
 
-    /// Whether it can be in an index: InnoDB takes 3,072 bytes, and utf8mb4 needs up to 4 for a character.
-    /// <https://dev.mysql.com/doc/refman/8.4/en/innodb-limits.html>
-    #[must_use]
-    pub const fn is_indexable(&self) -> bool {
-        match self {
-            SqlType::Text { length } => *length <= 768,
-            SqlType::Bytes { length } => *length <= 3072,
-            SqlType::Json => false,
-            _ => true,
-        }
-    }
-
     /// Whether it is an integer: what a version column must be.
     #[must_use]
     pub const fn is_integer(&self) -> bool {

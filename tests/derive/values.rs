@@ -226,6 +226,22 @@ fn a_diff_names_the_columns_that_differ() {
 }
 
 #[test]
+fn a_column_is_copied_alone() {
+    let from = all_kinds();
+    let mut to = AllKinds::default();
+    for column in 0..AllKinds::TABLE.columns.len() {
+        to.copy_column(column, &from);
+        assert!(!to.diff(&from).has(column));
+    }
+    assert!(to.diff(&from).is_empty());
+    to.copy_column(usize::MAX, &AllKinds::default());
+    assert!(
+        to.diff(&from).is_empty(),
+        "a position that is no column changes nothing"
+    );
+}
+
+#[test]
 fn what_does_not_fit_names_the_column() {
     let mut user = User {
         name: "x".repeat(101),
