@@ -15,6 +15,10 @@ pub enum Generated {
 }
 
 /// A type that may be the key of a table: integers, `String`, and `uuid::Uuid` with the feature `uuid`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a table",
+    note = "a key is an integer, a `String` or, with the feature `uuid`, a `Uuid`"
+)]
 pub trait Key: ColumnType + Eq + Ord + Hash + Clone + Debug + Display + Sync {
     /// Who makes a key that is not set.
     const GENERATED: Generated;
