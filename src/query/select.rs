@@ -61,7 +61,7 @@ impl<E: Table> Select<E> {
         let mut sql = String::from("SELECT ");
         columns(E::TABLE, &mut sql);
         let mut params = Params::new();
-        self.from_where(&mut sql, &mut params);
+        self.source(&mut sql, &mut params);
         let key = (E::TABLE.id, false);
         let order = self
             .order
@@ -95,11 +95,11 @@ impl<E: Table> Select<E> {
         let mut params = Params::new();
         if self.limit.is_none() && self.offset.is_none() {
             let mut sql = String::from("SELECT COUNT(*)");
-            self.from_where(&mut sql, &mut params);
+            self.source(&mut sql, &mut params);
             return (sql, params);
         }
         let mut sql = String::from("SELECT COUNT(*) FROM (SELECT 1");
-        self.from_where(&mut sql, &mut params);
+        self.source(&mut sql, &mut params);
         let _ = write!(
             sql,
             " LIMIT {} OFFSET {}) q",
@@ -109,7 +109,7 @@ impl<E: Table> Select<E> {
         (sql, params)
     }
 
-    fn from_where(&self, sql: &mut String, params: &mut Params) {
+    fn source(&self, sql: &mut String, params: &mut Params) {
         let _ = write!(sql, " FROM {}", Identifier(E::TABLE.name));
         self.filter_into(sql, params);
     }

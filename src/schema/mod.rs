@@ -77,6 +77,9 @@ pub struct Schema {
     pools: Arc<[PoolTables]>,
 }
 
+/// A pool, its tables, and tables of the crate itself (name and CREATE TABLE).
+pub(crate) type Tables = (MysqlPool, Vec<&'static TableDef>, Vec<(String, String)>);
+
 /// The tables of one database.
 #[derive(Debug)]
 struct PoolTables {
@@ -90,7 +93,7 @@ struct PoolTables {
 impl Schema {
     /// The schema of these pools, each with its tables in an order in which none refers to a later one as far as
     /// that can be, and with tables that are made when they are missing (name and statement).
-    pub(crate) fn new(pools: Vec<(MysqlPool, Vec<&'static TableDef>, Vec<(String, String)>)>) -> Self {
+    pub(crate) fn new(pools: Vec<Tables>) -> Self {
         let pools = pools
             .into_iter()
             .map(|(pool, tables, extra)| PoolTables { pool, tables, extra });

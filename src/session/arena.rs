@@ -313,12 +313,6 @@ impl<E: Entity> Arena<E> {
             reason,
         })
     }
-
-    /// How errors name the entity of a slot.
-    pub(crate) fn name_of(&self, slot: u32) -> String {
-        let entity = self.slots.get(slot as usize).and_then(|s| s.entity.as_ref());
-        entity.map_or_else(|| "(unknown)".to_owned(), name_of)
-    }
 }
 
 /// How errors name an entity: its key, `(new)` when it has none.

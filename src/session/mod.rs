@@ -100,9 +100,11 @@ pub struct InHook(());
 /// ```
 pub struct Session<Phase = Root> {
     pub(crate) core: Core,
-    // A Cell is Send but not Sync, and so is the session.
-    phase: PhantomData<(fn() -> Phase, std::cell::Cell<()>)>,
+    phase: PhantomData<Unshared<Phase>>,
 }
+
+/// A Cell is Send but not Sync, and so is the session.
+type Unshared<Phase> = (fn() -> Phase, std::cell::Cell<()>);
 
 impl<Phase> std::fmt::Debug for Session<Phase> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::accept::{self, Accepted, Manner, Undo};
+use super::accept::{self, Acceptance, Accepted, Manner, Undo};
 use super::after::{self, HookFailure};
 use super::arena::{Mark, Status};
 use super::changes::{self, Change, Frozen};
@@ -27,7 +27,7 @@ pub(crate) struct EntityOps {
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
     pub(crate) freeze: fn(&Core, u32, &mut Frozen) -> Result<()>,
-    pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<(Accepted, Option<Undo>)>,
+    pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<Acceptance>,
     pub(crate) merge: fn(&mut Accepted, Accepted),
     pub(crate) after: fn(&Core, &Arc<Runtime>, &Accepted, &mut Vec<HookFailure>),
     pub(crate) settle: fn(&mut Core, u32),

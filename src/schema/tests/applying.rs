@@ -152,7 +152,7 @@ fn a_view_in_the_place_of_a_table_is_told() {
 #[test]
 fn a_statement_may_take_longer_than_answers_usually_do() {
     let server = server();
-    let options = MysqlOptions::default().answer_timeout(Duration::from_secs(1));
+    let options = MysqlOptions::default().with_answer_timeout(Duration::from_secs(1));
     let pool = MysqlPool::open("default", server.database.mysql_url(), &options, None).expect("a pool");
     let slow = "CREATE TABLE IF NOT EXISTS slow AS SELECT SLEEP(2) AS slept";
     let extra = vec![("slow".to_owned(), slow.to_owned())];
