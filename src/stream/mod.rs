@@ -1,6 +1,7 @@
 //! Streams: declaration and decision, events and their wire format, sender, outbox, consumer.
 
 mod backoff;
+pub(crate) mod broker;
 mod consumer;
 mod dead_letter;
 mod decide;
@@ -12,11 +13,15 @@ mod event;
 mod fixture;
 mod outgoing;
 mod param;
+mod retention;
 mod sender;
 mod shutdown;
+mod stats;
 pub(crate) mod wire;
 
+pub use broker::Flusher;
 pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
+pub use dead_letter::{DeadLetter, DeadLetters};
 #[allow(unused_imports, reason = "the session calls it when it has committed")]
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
@@ -26,3 +31,4 @@ pub use entity_id::EntityId;
 pub use event::{ColumnChange, DirtyEvent};
 pub use param::Param;
 pub use shutdown::Shutdown;
+pub use stats::{ConsumerStats, GroupStats, StreamStats};
