@@ -1,6 +1,7 @@
 //! Streams: declaration and decision, events and their wire format, sender, outbox, consumer.
 
 mod backoff;
+pub(crate) mod broker;
 mod consumer;
 mod dead_letter;
 mod decide;
@@ -12,11 +13,15 @@ mod event;
 mod fixture;
 mod outgoing;
 mod param;
+mod retention;
 mod sender;
 mod shutdown;
+pub(crate) mod stats;
 pub(crate) mod wire;
 
+pub use broker::Flusher;
 pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
+pub use dead_letter::{DeadLetter, DeadLetters};
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
@@ -27,4 +32,5 @@ pub(crate) use outgoing::Outgoing;
 pub use param::Param;
 pub(crate) use sender::{Sender, SenderOptions};
 pub use shutdown::Shutdown;
+pub use stats::{ConsumerStats, GroupStats, StreamStats};
 pub(crate) use wire::{EventRecord, write_event};

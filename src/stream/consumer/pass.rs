@@ -144,9 +144,23 @@ impl Consumer {
 
     /// Reads new entries and delivers those that nothing holds up.
     fn deliver_new(&mut self, count: usize, block: Duration, handler: Handler<'_>) -> Result<usize, Trouble> {
+        if self.settings.max_deliveries > 1 {
+            let entries = self.read(count, block)?;
+            return self.deliver_entries(entries, handler);
+        }
         // With one chance only, an entry must not be delivered among others.
-        let count = if self.settings.max_deliveries == 1 { 1 } else { count };
-        let entries = self.read(count, block)?;
+        let mut done = 0;
+        for turn in 0..count {
+            let entries = self.read(1, if turn == 0 { block } else { Duration::ZERO })?;
+            if entries.is_empty() {
+                break;
+            }
+            done += self.deliver_entries(entries, handler)?;
+        }
+        Ok(done)
+    }
+
+    fn deliver_entries(&mut self, entries: Vec<Entry>, handler: Handler<'_>) -> Result<usize, Trouble> {
         let (entries, mut done) = self.sift(entries.into_iter().map(|entry| (entry, 1)).collect())?;
         let held_up = self.waiting.entities();
         let mut events = Vec::with_capacity(entries.len());
