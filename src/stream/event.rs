@@ -225,7 +225,6 @@ impl DirtyEvent {
 
     /// As [`from_bytes`](DirtyEvent::from_bytes) for an entry that has an event id, which FluxaORM's have
     /// not: it was written by headwater, which garbles nothing, so a text `{abc true}` means itself.
-    #[allow(dead_code, reason = "the consumer calls it for entries with an event id")]
     pub(crate) fn from_own_bytes(bytes: &[u8]) -> Result<Self> {
         let mut event = DirtyEvent::from_bytes(bytes)?;
         event.go_keys = false;

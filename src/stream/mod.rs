@@ -1,20 +1,32 @@
 //! Streams: declaration and decision, events and their wire format, sender, outbox, consumer.
 
+mod backoff;
 mod column_change;
+mod consumer;
+mod dead_letter;
 mod decide;
 mod declaration;
+mod delivery;
 mod entity_id;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod outgoing;
 mod param;
+mod sender;
+mod shutdown;
 pub(crate) mod wire;
 
 pub use column_change::ColumnChange;
-#[allow(unused_imports, reason = "the session calls it when it has committed")]
+pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
+pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
 pub use entity_id::EntityId;
 pub use event::DirtyEvent;
+pub(crate) use outgoing::Outgoing;
 pub use param::Param;
+pub(crate) use sender::{Sender, SenderOptions};
+pub use shutdown::Shutdown;
+pub(crate) use wire::{EventRecord, write_event};

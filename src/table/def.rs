@@ -59,6 +59,9 @@ pub trait Table: Sized + Clone + Send + 'static {
     /// The columns in which both differ; floats are compared by their bits.
     fn diff(&self, other: &Self) -> ColumnSet;
 
+    /// Sets one column as it is in another entity.
+    fn copy_column(&mut self, column: usize, from: &Self);
+
     /// The entity that the column's reference waits for, if it is not inserted yet.
     fn pending(&self, column: usize) -> Option<RawHandle>;
 }
@@ -145,6 +148,71 @@ pub enum DefaultValue {
     Bool(bool),
 }
 
+impl DefaultValue {
+    /// Whether a column of this type can have it; the derive asks in a constant. A text is taken for dates
+    /// and decimals as it is: the server reads it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn fits(&self, sql: SqlType) -> bool {
+        match (self, sql) {
+            (DefaultValue::Bool(_), SqlType::Bool) => true,
+            (DefaultValue::Int(number), SqlType::Bool) => *number == 0 || *number == 1,
+            (DefaultValue::Int(number), SqlType::Integer { bytes: 8, signed }) => signed || *number >= 0,
+            (DefaultValue::Int(number), SqlType::Integer { bytes, signed }) => {
+                let values = 1i64 << (8 * bytes as u32);
+                let least = if signed { -values / 2 } else { 0 };
+                *number >= least && *number < least + values
+            }
+            (
+                DefaultValue::Int(_) | DefaultValue::Float(_),
+                SqlType::Float | SqlType::Double | SqlType::Decimal { .. },
+            ) => true,
+            (
+                DefaultValue::Text(_),
+                SqlType::Decimal { .. } | SqlType::Date | SqlType::Time { .. } | SqlType::DateTime { .. },
+            ) => true,
+            // From there on they are TEXT and BLOB, which have no DEFAULT:
+            // https://dev.mysql.com/doc/refman/8.4/en/data-type-defaults.html
+            (DefaultValue::Text(text), SqlType::Text { length } | SqlType::Bytes { length }) => {
+                let mut characters = 0;
+                let mut i = 0;
+                while i < text.len() {
+                    // Every byte but those that continue a character.
+                    characters += (text.as_bytes()[i] & 0xc0 != 0x80) as u32;
+                    i += 1;
+                }
+                length < 16_384 && characters <= length
+            }
+            (DefaultValue::Text(text), SqlType::Enum(names)) => {
+                let mut i = 0;
+                while i < names.len() {
+                    if same_text(names[i], text) {
+                        return true;
+                    }
+                    i += 1;
+                }
+                false
+            }
+            (DefaultValue::Text(_), SqlType::Set(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether two texts are equal; `==` cannot be used in a constant.
+#[doc(hidden)]
+#[must_use]
+pub const fn same_text(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut same = a.len() == b.len();
+    let mut i = 0;
+    while same && i < a.len() {
+        same = a[i] == b[i];
+        i += 1;
+    }
+    same
+}
+
 /// An index beside the primary key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexDef {
@@ -219,6 +287,7 @@ impl SqlType {
     ///
     /// When the type has no length or the length is 0; in a constant that does not compile.
     #[must_use]
+    #[track_caller]
     pub const fn with_length(self, length: u32) -> SqlType {
         assert!(length > 0, "`length` must be at least 1");
         match self {
@@ -234,6 +303,7 @@ impl SqlType {
     ///
     /// When the type has no precision or it is out of range; in a constant that does not compile.
     #[must_use]
+    #[track_caller]
     pub const fn with_precision(self, precision: u8, scale: Option<u8>) -> SqlType {
         match (self, scale) {
             (SqlType::Decimal { .. }, Some(scale)) => {
@@ -291,6 +361,18 @@ impl TableDef {
     /// The key's column.
     pub fn key(&self) -> &ColumnDef {
         &self.columns[self.id]
+    }
+
+    /// The error for a position that the table does not have.
+    #[doc(hidden)]
+    #[cold]
+    pub fn no_column(&self, position: usize) -> Error {
+        Error::new(ErrorKind::Value {
+            table: self.name,
+            column: "?",
+            value: String::new(),
+            reason: format!("the table has no column at position {position}"),
+        })
     }
 
     /// Every column's position.

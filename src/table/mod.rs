@@ -28,7 +28,7 @@ pub use value::{CivilDate, CivilDateTime, CivilTime, Value};
 
 /// What the derives use beside the public items.
 pub(crate) mod private {
-    pub use super::def::next_table_index;
+    pub use super::def::{next_table_index, same_text};
     pub use super::types::option::{decode_nullable, encode_nullable, same_nullable, to_nullable};
     pub use super::types::symbol::decode_enumeration;
 }

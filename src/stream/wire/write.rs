@@ -16,7 +16,6 @@ use crate::table::{CivilDateTime, ColumnDef, SqlType, TableDef, Value};
 
 /// One committed change of one row, as the session has it.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "the session makes it when it has committed")]
 pub(crate) struct EventRecord<'a> {
     /// The row's table.
     pub(crate) table: &'static TableDef,
@@ -35,7 +34,6 @@ pub(crate) struct EventRecord<'a> {
 ///
 /// A [`Malformed`](crate::ErrorKind::Malformed) error when a text is longer than 4 GiB; the buffer is as
 /// before then.
-#[allow(dead_code, reason = "the session calls it when it has committed")]
 pub(crate) fn write_event(buffer: &mut Vec<u8>, record: &EventRecord<'_>, wire: Wire) -> Result<()> {
     match wire {
         Wire::Documented => Out::<false>::append(buffer, |out| out.record(record)),

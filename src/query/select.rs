@@ -1,0 +1,134 @@
+//! The texts of SELECT statements.
+
+use std::fmt::Write;
+
+use super::condition::Condition;
+use super::order::Order;
+use crate::mysql::{Identifier, Params};
+use crate::table::{Table, TableDef};
+
+/// Which rows of a soft-delete table a query sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Scope {
+    /// Those that are not deleted.
+    #[default]
+    Live,
+    /// All.
+    WithTrashed,
+    /// Those that are deleted.
+    OnlyTrashed,
+}
+
+/// What a query asks for.
+pub(crate) struct Select<E> {
+    pub(crate) filter: Option<Condition<E>>,
+    pub(crate) order: Vec<Order<E>>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) offset: Option<u64>,
+    pub(crate) scope: Scope,
+}
+
+impl<E> Default for Select<E> {
+    fn default() -> Self {
+        Select {
+            filter: None,
+            order: Vec::new(),
+            limit: None,
+            offset: None,
+            scope: Scope::Live,
+        }
+    }
+}
+
+impl<E: Table> Select<E> {
+    /// The rows.
+    pub(crate) fn rows(&self) -> (String, Params) {
+        let mut sql = String::from("SELECT ");
+        columns(E::TABLE, &mut sql);
+        let mut params = Params::new();
+        self.from_where(&mut sql, &mut params);
+        for (i, order) in self.order.iter().enumerate() {
+            let name = Identifier(E::TABLE.columns[order.column].name);
+            let way = if order.descending { " DESC" } else { "" };
+            // Writing to a String cannot fail.
+            let _ = write!(sql, "{}{name}{way}", if i == 0 { " ORDER BY " } else { "," });
+        }
+        if self.limit.is_some() || self.offset.is_some() {
+            // MySQL has no OFFSET without LIMIT; its manual names this number for all rows.
+            let _ = write!(sql, " LIMIT {}", self.limit.unwrap_or(u64::MAX));
+        }
+        if let Some(offset) = self.offset {
+            let _ = write!(sql, " OFFSET {offset}");
+        }
+        (sql, params)
+    }
+
+    /// How many rows there are; limit and offset count as well.
+    pub(crate) fn count(&self) -> (String, Params) {
+        let mut params = Params::new();
+        if self.limit.is_none() && self.offset.is_none() {
+            let mut sql = String::from("SELECT COUNT(*)");
+            self.from_where(&mut sql, &mut params);
+            return (sql, params);
+        }
+        let mut sql = String::from("SELECT COUNT(*) FROM (SELECT 1");
+        self.from_where(&mut sql, &mut params);
+        let _ = write!(
+            sql,
+            " LIMIT {} OFFSET {}) q",
+            self.limit.unwrap_or(u64::MAX),
+            self.offset.unwrap_or(0)
+        );
+        (sql, params)
+    }
+
+    fn from_where(&self, sql: &mut String, params: &mut Params) {
+        let _ = write!(sql, " FROM {}", Identifier(E::TABLE.name));
+        let mut between = " WHERE ";
+        if let Some(filter) = &self.filter {
+            sql.push_str(between);
+            filter.write(sql, params);
+            between = " AND ";
+        }
+        if let Some(column) = E::TABLE.deleted_at {
+            let name = Identifier(E::TABLE.columns[column].name);
+            let _ = match self.scope {
+                Scope::Live => write!(sql, "{between}{name} IS NULL"),
+                Scope::OnlyTrashed => write!(sql, "{between}{name} IS NOT NULL"),
+                Scope::WithTrashed => Ok(()),
+            };
+        }
+    }
+}
+
+/// The rows with these keys, as many placeholders as said; all of them, deleted ones too.
+pub(crate) fn by_keys(def: &'static TableDef, keys: usize) -> String {
+    let mut sql = String::with_capacity(64 + def.columns.len() * 16 + keys * 2);
+    sql.push_str("SELECT ");
+    columns(def, &mut sql);
+    let _ = write!(
+        sql,
+        " FROM {} WHERE {}",
+        Identifier(def.name),
+        Identifier(def.key().name)
+    );
+    if keys == 1 {
+        sql.push_str("=?");
+        return sql;
+    }
+    sql.push_str(" IN (?");
+    for _ in 1..keys {
+        sql.push_str(",?");
+    }
+    sql.push(')');
+    sql
+}
+
+fn columns(def: &TableDef, sql: &mut String) {
+    for (i, column) in def.columns.iter().enumerate() {
+        if i > 0 {
+            sql.push(',');
+        }
+        let _ = write!(sql, "{}", Identifier(column.name));
+    }
+}

@@ -1,0 +1,145 @@
+//! Packs commands into the bytes that go over the wire.
+
+use std::io::Write;
+
+/// Commands packed one after the other, to be sent in one write.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Commands {
+    bytes: Vec<u8>,
+    count: usize,
+    missing: usize,
+}
+
+impl Commands {
+    pub(crate) fn new() -> Self {
+        Commands::default()
+    }
+
+    /// One command.
+    pub(crate) fn one(args: &[&[u8]]) -> Self {
+        let mut commands = Commands::new();
+        commands.push(args);
+        commands
+    }
+
+    /// Starts a command of this many words, its name counted; each follows by a call of `arg`.
+    pub(crate) fn begin(&mut self, words: usize) -> &mut Self {
+        debug_assert_eq!(self.missing, 0, "a word is missing in the command before");
+        self.length(b'*', words);
+        self.count += 1;
+        self.missing = words;
+        self
+    }
+
+    /// The next word.
+    pub(crate) fn arg(&mut self, word: impl AsRef<[u8]>) -> &mut Self {
+        debug_assert!(self.missing > 0, "a word too many");
+        self.missing = self.missing.saturating_sub(1);
+        let word = word.as_ref();
+        self.length(b'$', word.len());
+        self.bytes.extend_from_slice(word);
+        self.bytes.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// The next word, a number.
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
+        let mut digits = [0u8; 20];
+        let at = decimal(number, &mut digits);
+        self.arg(&digits[at..])
+    }
+
+    /// A whole command.
+    pub(crate) fn push(&mut self, args: &[&[u8]]) -> &mut Self {
+        self.begin(args.len());
+        for arg in args {
+            self.arg(arg);
+        }
+        self
+    }
+
+    /// How many commands there are, and so how many answers will come.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many bytes they take.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets the commands and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+        self.missing = 0;
+    }
+
+    /// Lets memory beyond this many bytes go, after a batch of giants.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        self.bytes.shrink_to(bytes);
+    }
+
+    pub(super) fn packed(&self) -> &[u8] {
+        debug_assert_eq!(self.missing, 0, "a word is missing in the last command");
+        &self.bytes
+    }
+
+    fn length(&mut self, mark: u8, length: usize) {
+        self.bytes.push(mark);
+        if length < 10 {
+            self.bytes.push(b'0' + length as u8);
+        } else {
+            // Writing to a vector does not fail.
+            let _ = write!(self.bytes, "{length}");
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Writes the digits to the end of the buffer and tells where they start.
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> usize {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return at;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_packed_as_the_protocol_wants_them() {
+        let mut commands = Commands::new();
+        commands.push(&[b"PING"]);
+        commands.begin(3).arg("SET").arg("k").number(u64::MAX);
+        assert_eq!(
+            commands.packed(),
+            b"*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20\r\n18446744073709551615\r\n"
+        );
+        assert_eq!(commands.count(), 2);
+    }
+
+    #[test]
+    fn numbers_have_no_leading_zeros() {
+        for number in [0, 9, 10, 1000] {
+            let mut commands = Commands::new();
+            commands.begin(1).number(number);
+            let text = number.to_string();
+            assert_eq!(
+                commands.packed(),
+                format!("*1\r\n${}\r\n{text}\r\n", text.len()).as_bytes()
+            );
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The sender: takes the events of flushes and writes them to Redis from a thread of its own.
+//!
+//! A flush pays one channel send. The thread writes what waits in one pipeline, tries again for as long
+//! as Redis is away, and never lets a later event overtake an earlier one.
+
+mod batch;
+mod queue;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use queue::{NotTaken, Queue};
+use shared::Shared;
+use worker::Worker;
+
+use super::backoff::Backoff;
+use super::delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
+use super::outgoing::Outgoing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::redis::RedisPool;
+
+/// How a sender works.
+#[derive(Clone)]
+pub(crate) struct SenderOptions {
+    /// The most events that wait, counted one by one.
+    pub(crate) capacity: usize,
+    /// What happens when there is no room.
+    pub(crate) policy: DeliveryPolicy,
+    /// The waits between two tries.
+    pub(crate) backoff: Backoff,
+    /// What is told of problems.
+    pub(crate) handler: Option<DeliveryHandler>,
+    /// How many failed events are kept for `take_failed`.
+    pub(crate) kept_aside: usize,
+}
+
+impl Default for SenderOptions {
+    fn default() -> Self {
+        SenderOptions {
+            capacity: 65_536,
+            policy: DeliveryPolicy::default(),
+            backoff: Backoff::default(),
+            handler: None,
+            kept_aside: 1000,
+        }
+    }
+}
+
+/// How long dropping a sender waits for it.
+const PATIENCE_OF_DROP: Duration = Duration::from_secs(2);
+
+/// The sender of one Redis pool.
+pub(crate) struct Sender {
+    shared: Arc<Shared>,
+    policy: DeliveryPolicy,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Sender {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// A configuration error when the system has no room for one more thread.
+    pub(crate) fn start(pool: RedisPool, options: SenderOptions) -> Result<Sender> {
+        let shared = Arc::new(Shared::new(
+            pool,
+            Queue::new(options.capacity),
+            options.backoff,
+            options.handler,
+            options.kept_aside,
+        ));
+        let worker = Worker::new(Arc::clone(&shared));
+        let thread = thread::Builder::new()
+            .name(format!("headwater-sender-{}", shared.pool.name()))
+            .spawn(move || worker.run())
+            .map_err(|error| Error::config(format!("the sender's thread cannot be started: {error}")))?;
+        Ok(Sender {
+            shared,
+            policy: options.policy,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Hands the events of one flush over, all or none.
+    ///
+    /// # Errors
+    ///
+    /// An [`Unsent`](ErrorKind::Unsent) error with the events when the policy's deadline is over or the
+    /// sender is closed. They are counted as failed and the delivery handler was told.
+    pub(crate) fn send(&self, events: Vec<Outgoing>) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let DeliveryPolicy::Block { deadline } = self.policy;
+        let not_taken = match self.shared.queue.push(events, deadline) {
+            Ok(()) => return Ok(()),
+            Err(not_taken) => not_taken,
+        };
+        let pool = self.shared.pool.name().to_string();
+        match not_taken {
+            NotTaken::Full(events) => {
+                let reason = format!("the channel to Redis pool `{pool}` was full for {deadline:?}");
+                self.shared.set_last_error(&reason);
+                let events = self.shared.fail(events, &reason);
+                Err(self.unsent(DeliveryProblem::Overflow { pool, events }, reason))
+            }
+            NotTaken::Closed(events) => {
+                let reason = "the engine is closed".to_string();
+                let events = self.shared.fail(events, &reason);
+                Err(self.unsent(DeliveryProblem::Unsent { pool, events }, reason))
+            }
+        }
+    }
+
+    /// The figures at this moment.
+    pub(crate) fn delivery(&self) -> Delivery {
+        self.shared.delivery()
+    }
+
+    /// The failed events that were kept, the newest at most, and forgets them.
+    pub(crate) fn take_failed(&self) -> Vec<FailedEvent> {
+        self.shared.take_failed()
+    }
+
+    /// Takes no more events, and waits until all are sent or the deadline is over.
+    ///
+    /// # Errors
+    ///
+    /// An [`Unsent`](ErrorKind::Unsent) error with the events that were not sent. When the server kept
+    /// an answer back, the last batch is among them and may have arrived all the same.
+    pub(crate) fn close(&self, deadline: Duration) -> Result<()> {
+        let until = Instant::now() + deadline.min(Duration::from_secs(365 * 24 * 3600));
+        self.shared.end(until);
+        let own_thread = self.is_own_thread();
+        let finished = !own_thread && self.shared.wait_for_end(until);
+        let left = self.shared.give_up();
+        if finished && let Some(thread) = self.thread().take() {
+            let _ = thread.join();
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        let reason = match self.delivery().last_error {
+            Some(error) => format!("closed before Redis took them; the last error was: {error}"),
+            None => "closed before Redis took them".to_string(),
+        };
+        let events = self.shared.fail(left, &reason);
+        let pool = self.shared.pool.name().to_string();
+        Err(self.unsent(DeliveryProblem::Unsent { pool, events }, reason))
+    }
+
+    fn unsent(&self, problem: DeliveryProblem, reason: String) -> Error {
+        self.shared.tell(&problem);
+        let unsent = match problem {
+            DeliveryProblem::Overflow { events, .. } | DeliveryProblem::Unsent { events, .. } => {
+                events.into_iter().map(|event| (event.stream, event.payload)).collect()
+            }
+            _ => Vec::new(),
+        };
+        Error::new(ErrorKind::Unsent { unsent, reason })
+    }
+
+    fn is_own_thread(&self) -> bool {
+        self.thread()
+            .as_ref()
+            .is_some_and(|thread| thread.thread().id() == thread::current().id())
+    }
+
+    fn thread(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        // The delivery handler is told of what is left.
+        let _ = self.close(PATIENCE_OF_DROP);
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("pool", &self.shared.pool.name())
+            .field("delivery", &self.delivery())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,226 @@
+//! The sender's thread: takes what waits, writes it, tries again, and stops when it is told to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::batch::{Fate, Outcome, Writer};
+use super::queue::Message;
+use super::shared::Shared;
+use crate::error::Error;
+use crate::redis::{Failure, Link};
+use crate::stream::delivery::DeliveryProblem;
+use crate::stream::outgoing::Outgoing;
+
+/// The most events of one batch.
+const EVENTS: usize = 1000;
+/// The most bytes of one batch, unless it is a single event.
+const BYTES: usize = 4 << 20;
+
+/// An event that was taken from the channel.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) event: Outgoing,
+    pub(super) since: Instant,
+    /// It was written before, with an unknown outcome or to no avail.
+    pub(super) tried: bool,
+}
+
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    link: Option<Link>,
+    writer: Writer,
+    failures: u32,
+    told: Option<String>,
+}
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Worker {
+            shared,
+            link: None,
+            writer: Writer::default(),
+            failures: 0,
+            told: None,
+        }
+    }
+
+    /// Works until it is told to stop, and everything is sent or the deadline is over.
+    pub(super) fn run(mut self) {
+        while self.take() {
+            if self.shared.is_over() {
+                break;
+            }
+            let waiting = self.shared.work().len();
+            if waiting == 0 {
+                continue;
+            }
+            let Some(failure) = self.write() else {
+                self.failures = 0;
+                self.told = None;
+                continue;
+            };
+            self.failures = self.failures.saturating_add(1);
+            // A connection that breaks after good service is most often a server that was restarted:
+            // the first try after it does not wait.
+            let at_once = self.failures == 1 && matches!(failure, Failure::Broken { .. }) && self.link.is_some();
+            self.link = None;
+            self.tell(failure);
+            if !at_once {
+                let wait = self.shared.backoff.after(self.failures);
+                self.shared.sleep(wait);
+            }
+        }
+        self.shared.finished();
+    }
+
+    /// Fills the work from the channel; waits for events when there are none. `false` when it is
+    /// closed and nothing is left.
+    fn take(&self) -> bool {
+        let queue = &self.shared.queue;
+        let mut work = self.shared.work();
+        while work.len() < EVENTS {
+            let message = match queue.receiver().try_recv() {
+                Ok(message) => message,
+                Err(_) if !work.is_empty() => break,
+                Err(_) if queue.is_closed() => return false,
+                Err(_) => {
+                    drop(work);
+                    let message = queue.receiver().recv();
+                    work = self.shared.work();
+                    match message {
+                        Ok(message) => message,
+                        Err(_) => return false,
+                    }
+                }
+            };
+            if let Message::Parcel(events, since) = message {
+                work.extend(events.into_iter().map(|event| Waiting {
+                    event,
+                    since,
+                    tried: false,
+                }));
+            }
+        }
+        true
+    }
+
+    /// Writes what fits in one batch; returns what stood in the way.
+    fn write(&mut self) -> Option<Failure> {
+        if self.link.is_none() {
+            match self.shared.pool.connect() {
+                Ok(link) => self.link = Some(link),
+                Err(failure) => return Some(failure),
+            }
+        }
+        let link = self.link.as_mut()?;
+        let (count, bounds, retried) = {
+            let mut work = self.shared.work();
+            let count = batch(&work);
+            if count == 0 {
+                return None;
+            }
+            let bounds = self.writer.pack(work.iter().map(|waiting| &waiting.event), count);
+            let mut retried = 0;
+            for waiting in work.iter_mut().take(count) {
+                retried += u64::from(waiting.tried);
+                waiting.tried = true;
+            }
+            (count, bounds, retried)
+        };
+        // Not under the lock: `close` may give the events up while the server keeps us waiting.
+        let outcome = self.writer.write(link, count, bounds);
+        if link.is_broken() && outcome.obstacle.is_none() {
+            self.link = None;
+        }
+        self.settle(count, retried, outcome)
+    }
+
+    /// Takes what is done out of the work.
+    fn settle(&self, count: usize, retried: u64, outcome: Outcome) -> Option<Failure> {
+        let shared = &self.shared;
+        let mut written = 0;
+        let mut refused = Vec::new();
+        {
+            let mut work = shared.work();
+            if shared.is_given_up() {
+                // Its outcome is no longer asked for.
+                return None;
+            }
+            let mut again = VecDeque::new();
+            for (waiting, fate) in work
+                .drain(..count)
+                .zip(outcome.events.into_iter().map(Some).chain(std::iter::repeat(None)))
+            {
+                match fate {
+                    Some(Fate::Written) => written += 1,
+                    Some(Fate::Refused(refusal)) => refused.push(waiting.event.failed(&refusal.to_string())),
+                    Some(Fate::Again) | None => again.push_back(waiting),
+                }
+            }
+            while let Some(waiting) = again.pop_back() {
+                work.push_front(waiting);
+            }
+        }
+        shared.figures.count(written, retried, refused.len() as u64);
+        shared.queue.release(written + refused.len() as u64);
+        if !refused.is_empty() {
+            shared.set_last_error(&refused[0].error);
+            shared.put_aside(&refused);
+            shared.tell(&DeliveryProblem::Refused {
+                pool: shared.pool.name().to_string(),
+                events: refused,
+            });
+        }
+        for trimmed in outcome.trimmed {
+            let pool = shared.pool.name().to_string();
+            match trimmed.unread {
+                Ok(0) => {}
+                Ok(entries) => {
+                    shared.figures.cut(entries);
+                    shared.tell(&DeliveryProblem::CutUnread {
+                        pool,
+                        stream: trimmed.stream,
+                        entries,
+                    });
+                }
+                // The stream itself is refused: its events told already.
+                Err(failure) if failure.refusal().is_some_and(|refusal| refusal.code == "WRONGTYPE") => {}
+                Err(failure) => shared.tell(&DeliveryProblem::Untrimmed {
+                    pool,
+                    stream: trimmed.stream,
+                    error: failure.into(),
+                }),
+            }
+        }
+        outcome.obstacle
+    }
+
+    /// Tells of a failure, once for as long as it is the same.
+    fn tell(&mut self, failure: Failure) {
+        let text = failure.to_string();
+        self.shared.set_last_error(&text);
+        if self.told.as_ref() != Some(&text) {
+            self.told = Some(text);
+            self.shared.tell(&DeliveryProblem::Waiting {
+                pool: self.shared.pool.name().to_string(),
+                error: Error::from(failure),
+                queued: self.shared.queue.queued(),
+            });
+        }
+    }
+}
+
+/// How many events from the front make a batch.
+fn batch(work: &VecDeque<Waiting>) -> usize {
+    let mut bytes = 0;
+    let mut count = 0;
+    for waiting in work.iter().take(EVENTS) {
+        bytes += waiting.event.size();
+        if count > 0 && bytes > BYTES {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
