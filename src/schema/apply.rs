@@ -114,7 +114,10 @@ fn lock(connection: &mut Connection, pool: &MysqlPool) -> Result<()> {
     if granted {
         Ok(())
     } else {
-        Err(Error::new(ErrorKind::LockTimeout { source: None }))
+        Err(lock_timeout(format!(
+            "another process is changing the tables of the database `{}`",
+            pool.database()
+        )))
     }
 }
 
@@ -138,8 +141,15 @@ fn failed(error: Error, step: &SchemaStep, done: usize) -> Error {
             message: about(message),
             source,
         }),
+        ErrorKind::LockTimeout { .. } => lock_timeout(about(format!("{}: an open transaction uses it", step.table()))),
         kind => Error::new(kind),
     }
+}
+
+fn lock_timeout(cause: String) -> Error {
+    Error::new(ErrorKind::LockTimeout {
+        source: Some(cause.into()),
+    })
 }
 
 /// What helps against errors that the server explains in its own words only.
