@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
 use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
-use crate::stream::Delivery;
+use crate::stream::{ConsumerBuilder, Delivery, Stream};
 
 /// The immutable runtime of an application: pools, registered tables, senders.
 ///
@@ -79,6 +79,31 @@ impl Engine {
             }
         });
         Schema::new(pools.collect())
+    }
+
+    /// Starts describing a consumer of a stream that is registered with this engine.
+    ///
+    /// What is wrong, a stream that is not registered among it, is told when the consumer is made.
+    ///
+    /// ```no_run
+    /// # use headwater::prelude::*;
+    /// # use std::time::Duration;
+    /// # const USERS: Stream = Stream::new("UserStream");
+    /// # fn demo(engine: &Engine) -> headwater::Result<()> {
+    /// engine.consumer(&USERS).group("mailer").single()?.consume(100, Duration::from_secs(5), |events| {
+    ///     for event in events {
+    ///         println!("{:?}", event.dirty()?);
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn consumer(&self, stream: &Stream) -> ConsumerBuilder {
+        match self.runtime.pool_of(stream) {
+            Ok(pool) => ConsumerBuilder::new(pool.clone(), *stream, &[]),
+            Err(error) => ConsumerBuilder::refused(error, *stream),
+        }
     }
 
     /// The figures of the delivery of events, of all Redis pools together.

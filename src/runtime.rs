@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::MysqlPool;
+use crate::redis::RedisPool;
 use crate::session::EntityOps;
-use crate::stream::{Publication, Sender};
+use crate::stream::{Publication, Sender, Stream};
 use crate::table::{Table, TableDef};
 
 /// The engine's inside, behind an `Arc`.
@@ -15,8 +16,12 @@ use crate::table::{Table, TableDef};
 pub(crate) struct Runtime {
     /// MySQL pools, in the order in which a flush begins and commits on them.
     pub(crate) mysql: Vec<MysqlPool>,
-    /// Senders, one for each Redis pool.
+    /// Redis pools.
+    pub(crate) redis: Vec<RedisPool>,
+    /// Senders, one for each Redis pool, in the same order.
     pub(crate) senders: Vec<Sender>,
+    /// The pool of each stream that is registered, by its name.
+    streams: HashMap<&'static str, usize>,
     /// Registered tables by their process-wide index.
     tables: Vec<Option<Registered>>,
     names: HashMap<&'static str, usize>,
@@ -76,19 +81,34 @@ impl Registered {
 }
 
 impl Runtime {
-    pub(crate) fn new(mysql: Vec<MysqlPool>, senders: Vec<Sender>, tables: Vec<Option<Registered>>) -> Self {
+    pub(crate) fn new(
+        mysql: Vec<MysqlPool>,
+        redis: Vec<RedisPool>,
+        senders: Vec<Sender>,
+        streams: HashMap<&'static str, usize>,
+        tables: Vec<Option<Registered>>,
+    ) -> Self {
         let names = tables
             .iter()
             .enumerate()
             .filter_map(|(i, t)| Some((t.as_ref()?.def.name, i)))
             .collect();
-        Runtime {
-            mysql,
-            senders,
+        Runtime { mysql, redis, senders, streams,
             tables,
             names,
             sessions: AtomicU32::new(1),
         }
+    }
+
+    /// The Redis pool of a registered stream.
+    pub(crate) fn pool_of(&self, stream: &Stream) -> Result<&RedisPool> {
+        let pool = self.streams.get(stream.name()).and_then(|&pool| self.redis.get(pool));
+        pool.ok_or_else(|| {
+            Error::config(format!(
+                "stream `{}` is not registered: register a table that publishes to it, or add `.stream(&…)` to the engine's builder",
+                stream.name()
+            ))
+        })
     }
 
     /// The registered table of `E`.

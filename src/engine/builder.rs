@@ -1,5 +1,6 @@
 //! Building an engine: everything is checked, and everything that is wrong is told at once.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::mysql::{MysqlOptions, MysqlPool, Observer, StatementEvent};
 use crate::redis::{RedisOptions, RedisPool};
 use crate::runtime::{Registered, Routed, Runtime};
 use crate::session::{EntityOps, Of};
-use crate::stream::{DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions};
+use crate::stream::{DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, Stream};
 use crate::table::{MAX_COLUMNS, TableDef};
 
 /// The name of the pool that is meant where none is named.
@@ -26,6 +27,7 @@ pub struct EngineBuilder {
     mysql: Vec<(String, String, MysqlOptions)>,
     redis: Vec<(String, String, RedisOptions)>,
     tables: Vec<Wanted>,
+    streams: Vec<(Stream, String)>,
     observer: Option<Observer>,
     sender: SenderOptions,
 }
@@ -98,6 +100,18 @@ impl EngineBuilder {
         self
     }
 
+    /// Registers a stream that no registered table publishes to, on the Redis pool `default`: to consume it, or
+    /// to publish to it by hand.
+    pub fn stream(self, stream: &Stream) -> Self {
+        self.stream_on(stream, DEFAULT)
+    }
+
+    /// As [`stream`](EngineBuilder::stream), on another Redis pool.
+    pub fn stream_on(mut self, stream: &Stream, pool: impl Into<String>) -> Self {
+        self.streams.push((*stream, pool.into()));
+        self
+    }
+
     /// A function that is told of every statement that is run. It is called on the thread that runs it.
     pub fn on_statement(mut self, observer: impl Fn(&StatementEvent<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Some(Observer(Arc::new(observer)));
@@ -133,7 +147,7 @@ impl EngineBuilder {
     /// pools, a server that does not answer within its deadline (5 s where nothing is said).
     pub fn build(self) -> Result<Engine> {
         let mut problems = self.check();
-        let streams_of = self.route(&mut problems);
+        let (streams, streams_of) = self.route(&mut problems);
         let mut mysql = Vec::new();
         for (name, url, options) in &self.mysql {
             match MysqlPool::open(name, url, options, self.observer.clone()) {
@@ -156,8 +170,8 @@ impl EngineBuilder {
             return Err(Error::new(ErrorKind::Several { problems }));
         }
         let senders = redis
-            .into_iter()
-            .map(|pool| Sender::start(pool, self.sender.clone()))
+            .iter()
+            .map(|pool| Sender::start(pool.clone(), self.sender.clone()))
             .collect::<Result<Vec<Sender>>>()?;
         let ranks = ranks(&self.tables.iter().map(|table| table.def).collect::<Vec<_>>());
         let mut tables: Vec<Option<Registered>> = Vec::new();
@@ -172,7 +186,7 @@ impl EngineBuilder {
                 .unwrap_or_default();
             tables[wanted.index] = Some(Registered::new(wanted.def, rank, pool, streams, wanted.ops));
         }
-        Ok(Engine::around(Runtime::new(mysql, senders, tables)))
+        Ok(Engine::around(Runtime::new(mysql, redis, senders, streams, tables)))
     }
 
     /// What can be checked without a server.
@@ -216,35 +230,44 @@ impl EngineBuilder {
         problems
     }
 
-    /// The Redis pool of each stream of each table.
-    fn route(&self, problems: &mut Vec<Error>) -> Vec<Vec<Routed>> {
-        let mut pool_of: Vec<(&'static str, &'static str, &'static str)> = Vec::new();
-        let mut routes = Vec::new();
+    /// The Redis pool of each stream, and the streams of each table with theirs.
+    fn route(&self, problems: &mut Vec<Error>) -> (HashMap<&'static str, usize>, Vec<Vec<Routed>>) {
+        let mut wanted: Vec<(&'static str, &str, String)> = Vec::new();
         for table in &self.tables {
-            let mut routed = Vec::new();
             for publication in table.streams {
-                let stream = publication.stream.name();
                 let pool = publication.redis.unwrap_or(table.def.redis);
-                match pool_of.iter().find(|(name, ..)| *name == stream) {
-                    Some((_, other, by)) if *other != pool => problems.push(Error::config(format!(
-                        "stream `{stream}` is on two Redis pools: `{other}` (table `{by}`) and `{pool}` (table `{}`)",
-                        table.def.name
-                    ))),
-                    Some(_) => {}
-                    None => pool_of.push((stream, pool, table.def.name)),
-                }
-                match self.redis.iter().position(|(name, ..)| name == pool) {
-                    Some(sender) => routed.push(Routed { publication, sender }),
-                    None => problems.push(Error::config(format!(
-                        "stream `{stream}` of table `{}` is on the Redis pool `{pool}`, which is not given; {}",
-                        table.def.name,
-                        known(self.redis.iter().map(|(name, ..)| name.as_str()))
-                    ))),
-                }
+                wanted.push((publication.stream.name(), pool, format!("table `{}`", table.def.name)));
             }
-            routes.push(routed);
         }
-        routes
+        for (stream, pool) in &self.streams {
+            wanted.push((stream.name(), pool, "`.stream(…)`".to_owned()));
+        }
+        let mut found: HashMap<&'static str, usize> = HashMap::new();
+        for (i, (stream, pool, by)) in wanted.iter().enumerate() {
+            if let Some((_, other, first)) = wanted[..i].iter().find(|(name, ..)| name == stream) {
+                if other != pool {
+                    problems.push(Error::config(format!(
+                        "stream `{stream}` is on two Redis pools: `{other}` ({first}) and `{pool}` ({by})"
+                    )));
+                }
+                continue;
+            }
+            match self.redis.iter().position(|(name, ..)| name == pool) {
+                Some(position) => {
+                    found.insert(stream, position);
+                }
+                None => problems.push(Error::config(format!(
+                    "stream `{stream}` of {by} is on the Redis pool `{pool}`, which is not given; {}",
+                    known(self.redis.iter().map(|(name, ..)| name.as_str()))
+                ))),
+            }
+        }
+        let routed = |publication: &'static Publication| {
+            let sender = *found.get(publication.stream.name())?;
+            Some(Routed { publication, sender })
+        };
+        let routes = self.tables.iter().map(|table| table.streams.iter().filter_map(routed).collect()).collect();
+        (found, routes)
     }
 }
 

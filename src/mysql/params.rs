@@ -65,17 +65,8 @@ fn to_driver(value: Value) -> Driver {
             v.second,
             v.micros,
         ),
-        Value::Time(t) => {
-            let hours = u8::try_from(t.hours % 24).unwrap_or_default();
-            Driver::Time(
-                t.negative,
-                u32::from(t.hours / 24),
-                hours,
-                t.minutes,
-                t.seconds,
-                t.micros,
-            )
-        }
+        // MySQL 9 refuses some bound times within the type's range ("out of range in set_parameter_value").
+        Value::Time(t) => Driver::Bytes(t.to_string().into_bytes()),
     }
 }
 

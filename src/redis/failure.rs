@@ -58,7 +58,8 @@ impl Refusal {
 
     /// There is no such group, or no such stream.
     pub(crate) fn no_group(&self) -> bool {
-        self.code == "NOGROUP"
+        // Before Redis 7 a script's error has the code in its text.
+        self.code == "NOGROUP" || self.detail.contains("NOGROUP")
     }
 
     /// The server does not know the command, or not in this form.

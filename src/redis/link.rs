@@ -82,7 +82,7 @@ impl Link {
         match reply {
             Reply::Refused(refusal) => Err(Failure::Refused {
                 pool: Arc::clone(&self.pool),
-                refusal,
+                refusal: *refusal,
             }),
             reply => Ok(reply),
         }
@@ -170,10 +170,10 @@ fn reply(value: Value) -> Reply {
         Value::Okay => Reply::Status("OK".into()),
         Value::SimpleString(text) => Reply::Status(text),
         Value::Array(list) | Value::Set(list) => Reply::List(list.into_iter().map(reply).collect()),
-        Value::ServerError(error) => Reply::Refused(Refusal {
+        Value::ServerError(error) => Reply::Refused(Box::new(Refusal {
             code: error.code().to_string(),
             detail: error.details().unwrap_or_default().to_string(),
-        }),
+        })),
         // The rest belongs to protocol 3, which is not asked for.
         Value::Map(pairs) => Reply::List(pairs.into_iter().flat_map(|(k, v)| [reply(k), reply(v)]).collect()),
         Value::Double(number) => Reply::Status(number.to_string()),

@@ -3,6 +3,7 @@
 //! Only this folder knows the client crate, and within it only `address` and `link`.
 
 mod address;
+mod entry;
 mod failure;
 mod link;
 mod options;
@@ -13,6 +14,7 @@ mod script;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use entry::{Entry, EntryId};
 pub(crate) use failure::{Failure, Refusal};
 pub(crate) use link::Link;
 pub use options::RedisOptions;

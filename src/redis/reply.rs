@@ -16,7 +16,8 @@ pub(crate) enum Reply {
     /// A list.
     List(Vec<Reply>),
     /// An error.
-    Refused(Refusal),
+    // Boxed to keep the others small: there are many of them.
+    Refused(Box<Refusal>),
 }
 
 impl Reply {

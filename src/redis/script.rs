@@ -44,6 +44,11 @@ impl Script {
             .number(keys as u64)
     }
 
+    /// Packs the command that gives it to the server, for scripts that are called in pipelines.
+    pub(crate) fn load(&self, commands: &mut Commands) {
+        commands.push(&[b"SCRIPT", b"LOAD", self.code.as_bytes()]);
+    }
+
     /// The server does not have the script: nothing was done.
     pub(crate) fn is_missing(reply: &Reply) -> bool {
         matches!(reply, Reply::Refused(refusal) if refusal.code == "NOSCRIPT")

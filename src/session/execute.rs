@@ -124,7 +124,7 @@ fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
             }
             frozen.values[change.new.clone()]
                 .iter()
-                .for_each(|value| params.push(value.clone()));
+                .for_each(|value| params.push(joined(value)));
         }
         for _ in chunk.len() * width..rows * width {
             params.push(Value::Null);
@@ -135,6 +135,16 @@ fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
         expect(connection, frozen, chunk, done.matched)?;
     }
     Ok(statements)
+}
+
+/// A value in the form in which it goes through the table value constructor of a join.
+fn joined(value: &Value) -> Value {
+    match value {
+        Value::Date(_) | Value::DateTime(_) | Value::Time(_) => Value::Text(value.to_string()),
+        Value::Float(number) => Value::Text(format!("{:e}", f64::from(*number))),
+        Value::Double(number) => Value::Text(format!("{number:e}")),
+        other => other.clone(),
+    }
 }
 
 /// Whether all changes of a step write the same values.

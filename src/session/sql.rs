@@ -164,16 +164,14 @@ fn typed(column: &ColumnDef) -> String {
     match column.sql {
         SqlType::Bool | SqlType::Integer { signed: true, .. } => "CAST(-9223372036854775808 AS SIGNED)".to_owned(),
         SqlType::Integer { signed: false, .. } => "CAST(18446744073709551615 AS UNSIGNED)".to_owned(),
-        SqlType::Float | SqlType::Double => "CAST(1e0 AS DOUBLE)".to_owned(),
         SqlType::Decimal { precision, scale } => format!("CAST(0 AS DECIMAL({precision},{scale}))"),
         SqlType::Text { length } => text(length as usize),
         SqlType::Bytes { length } => format!("CAST('' AS BINARY({length}))"),
         SqlType::Uuid => "CAST('' AS BINARY(16))".to_owned(),
         SqlType::Enum(names) => text(names.iter().map(|name| name.chars().count()).max().unwrap_or(1)),
         SqlType::Set(names) => text(names.iter().map(|name| name.chars().count() + 1).sum::<usize>().max(1)),
-        SqlType::Date => "CAST('2000-01-01' AS DATE)".to_owned(),
-        SqlType::Time { .. } => "CAST('-838:59:58.000001' AS TIME(6))".to_owned(),
-        SqlType::DateTime { .. } => "CAST('2000-01-01 00:00:00.000001' AS DATETIME(6))".to_owned(),
+        // These go through as text: from bound ones MySQL takes the fraction of the second, and the last digit.
+        SqlType::Float | SqlType::Double | SqlType::Date | SqlType::Time { .. } | SqlType::DateTime { .. } => text(32),
         // Not joinable; see above.
         SqlType::Json => text(1),
     }

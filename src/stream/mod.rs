@@ -1,6 +1,8 @@
 //! Streams: declaration and decision, events and their wire format, sender, outbox, consumer.
 
 mod backoff;
+mod consumer;
+mod dead_letter;
 mod decide;
 mod declaration;
 mod delivery;
@@ -11,8 +13,10 @@ mod fixture;
 mod outgoing;
 mod param;
 mod sender;
+mod shutdown;
 pub(crate) mod wire;
 
+pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
@@ -23,3 +27,4 @@ pub(crate) use outgoing::Outgoing;
 pub use param::Param;
 pub(crate) use sender::{Sender, SenderOptions};
 pub(crate) use wire::{EventRecord, write_event};
+pub use shutdown::Shutdown;

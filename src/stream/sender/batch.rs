@@ -133,7 +133,7 @@ impl Writer {
         let answer = replies.pop().unwrap_or(Reply::Nil);
         let refused = match answer {
             Reply::List(list) if list.len() == count => return one_by_one(link, list),
-            Reply::Refused(refusal) => refusal,
+            Reply::Refused(refusal) => *refusal,
             _ => Refusal {
                 code: "TRYAGAIN".into(),
                 detail: "unexpected answer to EXEC".into(),
@@ -146,9 +146,9 @@ impl Writer {
         let mut culprit = None;
         for reply in queued {
             outcome.events.push(match reply {
-                Reply::Refused(refusal) if !refusal.heals() => Fate::Refused(refusal),
+                Reply::Refused(refusal) if !refusal.heals() => Fate::Refused(*refusal),
                 Reply::Refused(refusal) => {
-                    culprit.get_or_insert(refusal);
+                    culprit.get_or_insert(*refusal);
                     Fate::Again
                 }
                 _ => Fate::Again,
@@ -190,10 +190,10 @@ fn one_by_one(link: &Link, replies: Vec<Reply>) -> Outcome {
     for reply in replies {
         outcome.events.push(match reply {
             Reply::Refused(refusal) if refusal.heals() => {
-                outcome.obstacle.get_or_insert_with(|| refusal_of(link, refusal));
+                outcome.obstacle.get_or_insert_with(|| refusal_of(link, *refusal));
                 Fate::Again
             }
-            Reply::Refused(refusal) => Fate::Refused(refusal),
+            Reply::Refused(refusal) => Fate::Refused(*refusal),
             _ => Fate::Written,
         });
     }
