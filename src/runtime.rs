@@ -93,7 +93,11 @@ impl Runtime {
             .enumerate()
             .filter_map(|(i, t)| Some((t.as_ref()?.def.name, i)))
             .collect();
-        Runtime { mysql, redis, senders, streams,
+        Runtime {
+            mysql,
+            redis,
+            senders,
+            streams,
             tables,
             names,
             sessions: AtomicU32::new(1),

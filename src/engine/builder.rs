@@ -266,7 +266,11 @@ impl EngineBuilder {
             let sender = *found.get(publication.stream.name())?;
             Some(Routed { publication, sender })
         };
-        let routes = self.tables.iter().map(|table| table.streams.iter().filter_map(routed).collect()).collect();
+        let routes = self
+            .tables
+            .iter()
+            .map(|table| table.streams.iter().filter_map(routed).collect())
+            .collect();
         (found, routes)
     }
 }

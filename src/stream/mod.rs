@@ -26,5 +26,5 @@ pub use event::{ColumnChange, DirtyEvent};
 pub(crate) use outgoing::Outgoing;
 pub use param::Param;
 pub(crate) use sender::{Sender, SenderOptions};
-pub(crate) use wire::{EventRecord, write_event};
 pub use shutdown::Shutdown;
+pub(crate) use wire::{EventRecord, write_event};
