@@ -156,7 +156,7 @@ fn lock_timeout(cause: String) -> Error {
 fn hint(code: u16) -> &'static str {
     match code {
         // ER_TOO_BIG_ROWSIZE
-        1118 => " A text or bytes of `length = 16384` or more are kept outside of the row.",
+        1118 => " (a text or bytes of `length = 16384` or more are kept outside of the row)",
         _ => "",
     }
 }
