@@ -250,6 +250,14 @@ impl Error {
         })
     }
 
+    /// A lost connection, told as an outcome that is not known.
+    pub(crate) fn into_commit_unknown(self) -> Self {
+        match self.into_kind() {
+            ErrorKind::Connection { pool, source, .. } => Error::new(ErrorKind::CommitUnknown { pool, source }),
+            other => Error::new(other),
+        }
+    }
+
     /// Wraps the error of an application's handler, so that `?` works in one.
     ///
     /// ```

@@ -16,19 +16,21 @@ mod param;
 mod retention;
 mod sender;
 mod shutdown;
-mod stats;
+pub(crate) mod stats;
 pub(crate) mod wire;
 
 pub use broker::Flusher;
 pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
 pub use dead_letter::{DeadLetter, DeadLetters};
-#[allow(unused_imports, reason = "the session calls it when it has committed")]
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
 pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
 pub use entity_id::EntityId;
 pub use event::{ColumnChange, DirtyEvent};
+pub(crate) use outgoing::Outgoing;
 pub use param::Param;
+pub(crate) use sender::{Sender, SenderOptions};
 pub use shutdown::Shutdown;
 pub use stats::{ConsumerStats, GroupStats, StreamStats};
+pub(crate) use wire::{EventRecord, write_event};

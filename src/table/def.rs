@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::columns::ColumnSet;
+use super::default::DefaultValue;
 use super::handle::RawHandle;
 use super::key::Key;
 use super::row::Row;
@@ -58,6 +59,9 @@ pub trait Table: Sized + Clone + Send + 'static {
 
     /// The columns in which both differ; floats are compared by their bits.
     fn diff(&self, other: &Self) -> ColumnSet;
+
+    /// Sets one column as it is in another entity.
+    fn copy_column(&mut self, column: usize, from: &Self);
 
     /// The entity that the column's reference waits for, if it is not inserted yet.
     fn pending(&self, column: usize) -> Option<RawHandle>;
@@ -130,19 +134,6 @@ pub enum OnDelete {
     Cascade,
     /// It sets the reference to NULL. No hooks run and no events are published.
     SetNull,
-}
-
-/// The DEFAULT of a column.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum DefaultValue {
-    /// A text.
-    Text(&'static str),
-    /// A whole number.
-    Int(i64),
-    /// A number with a fraction.
-    Float(f64),
-    /// A boolean.
-    Bool(bool),
 }
 
 /// An index beside the primary key.
@@ -219,12 +210,22 @@ impl SqlType {
     ///
     /// When the type has no length or the length is 0; in a constant that does not compile.
     #[must_use]
+    #[track_caller]
     pub const fn with_length(self, length: u32) -> SqlType {
-        assert!(length > 0, "`length` must be at least 1");
+        match self.try_length(length) {
+            Ok(sql) => sql,
+            Err(problem) => panic!("{}", problem),
+        }
+    }
+
+    /// The same type with this length, or why it has none.
+    #[doc(hidden)]
+    pub const fn try_length(self, length: u32) -> std::result::Result<SqlType, &'static str> {
         match self {
-            SqlType::Text { .. } => SqlType::Text { length },
-            SqlType::Bytes { .. } => SqlType::Bytes { length },
-            _ => panic!("`length` is for text and bytes only"),
+            _ if length == 0 => Err("`length` must be at least 1"),
+            SqlType::Text { .. } => Ok(SqlType::Text { length }),
+            SqlType::Bytes { .. } => Ok(SqlType::Bytes { length }),
+            _ => Err("`length` is for text and bytes only"),
         }
     }
 
@@ -234,32 +235,38 @@ impl SqlType {
     ///
     /// When the type has no precision or it is out of range; in a constant that does not compile.
     #[must_use]
+    #[track_caller]
     pub const fn with_precision(self, precision: u8, scale: Option<u8>) -> SqlType {
+        match self.try_precision(precision, scale) {
+            Ok(sql) => sql,
+            Err(problem) => panic!("{}", problem),
+        }
+    }
+
+    /// The same type with this precision, or why it cannot have it.
+    #[doc(hidden)]
+    pub const fn try_precision(self, precision: u8, scale: Option<u8>) -> std::result::Result<SqlType, &'static str> {
         match (self, scale) {
-            (SqlType::Decimal { .. }, Some(scale)) => {
-                // https://dev.mysql.com/doc/refman/8.4/en/precision-math-decimal-characteristics.html
-                assert!(precision >= 1 && precision <= 65, "a decimal has 1 to 65 digits");
-                assert!(
-                    scale <= 30 && scale <= precision,
-                    "at most 30 digits, and no more than all, after the point"
-                );
-                SqlType::Decimal { precision, scale }
+            // https://dev.mysql.com/doc/refman/8.4/en/precision-math-decimal-characteristics.html
+            (SqlType::Decimal { .. }, Some(_)) if precision == 0 || precision > 65 => {
+                Err("a decimal has 1 to 65 digits")
             }
+            (SqlType::Decimal { .. }, Some(scale)) if scale > 30 || scale > precision => {
+                Err("a decimal has at most 30 digits, and no more than all, after the point")
+            }
+            (SqlType::Decimal { .. }, Some(scale)) => Ok(SqlType::Decimal { precision, scale }),
             (SqlType::Decimal { .. }, None) => {
-                panic!("write `precision(digits, digits after the point)` for a decimal")
+                Err("a decimal needs two numbers: `precision(digits, digits after the point)`")
             }
-            (SqlType::Time { .. }, None) => {
-                assert!(precision <= 6, "a time has at most 6 digits of the second's fraction");
-                SqlType::Time { digits: precision }
+            (SqlType::Time { .. } | SqlType::DateTime { .. }, Some(_)) => {
+                Err("a time needs one number, the digits of the second's fraction: `precision = 3`")
             }
-            (SqlType::DateTime { .. }, None) => {
-                assert!(
-                    precision <= 6,
-                    "a datetime has at most 6 digits of the second's fraction"
-                );
-                SqlType::DateTime { digits: precision }
+            (SqlType::Time { .. } | SqlType::DateTime { .. }, None) if precision > 6 => {
+                Err("a time has at most 6 digits of the second's fraction")
             }
-            _ => panic!("`precision` is for decimals (two numbers) and times (one number) only"),
+            (SqlType::Time { .. }, None) => Ok(SqlType::Time { digits: precision }),
+            (SqlType::DateTime { .. }, None) => Ok(SqlType::DateTime { digits: precision }),
+            _ => Err("`precision` is for decimals and times only"),
         }
     }
 
@@ -291,6 +298,18 @@ impl TableDef {
     /// The key's column.
     pub fn key(&self) -> &ColumnDef {
         &self.columns[self.id]
+    }
+
+    /// The error for a position that the table does not have.
+    #[doc(hidden)]
+    #[cold]
+    pub fn no_column(&self, position: usize) -> Error {
+        Error::new(ErrorKind::Value {
+            table: self.name,
+            column: "?",
+            value: String::new(),
+            reason: format!("the table has no column at position {position}"),
+        })
     }
 
     /// Every column's position.

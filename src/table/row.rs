@@ -41,8 +41,18 @@ impl Row {
     /// row has no such position.
     #[inline]
     pub fn take<C: ColumnType, F: StoredAs<C>>(&mut self, position: usize, column: &'static ColumnDef) -> Result<F> {
+        F::decode_field(self.value(position, column)?, column)
+    }
+
+    /// Moves the value at the position out.
+    ///
+    /// # Errors
+    ///
+    /// A [`Value`](crate::ErrorKind::Value) error when the row has no such position.
+    #[inline]
+    pub fn value(&mut self, position: usize, column: &'static ColumnDef) -> Result<Value> {
         match self.values.get_mut(position) {
-            Some(slot) => F::decode_field(std::mem::replace(slot, Value::Null), column),
+            Some(slot) => Ok(std::mem::replace(slot, Value::Null)),
             None => Err(column.misfit(&Value::Null, "the row of the result ends before this column")),
         }
     }

@@ -1,6 +1,7 @@
 //! One value of a column, apart from any driver.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One value of a column as it travels to and from a server and in events.
 ///
@@ -167,6 +168,34 @@ impl fmt::Display for CivilTime {
 }
 
 impl CivilDateTime {
+    /// The present moment, UTC, in microseconds.
+    pub(crate) fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        CivilDateTime::from_unix(since.as_secs(), since.subsec_micros())
+    }
+
+    /// The moment so many seconds after 1970 began.
+    fn from_unix(seconds: u64, micros: u32) -> Self {
+        // Days are counted from 0000-03-01, so that the leap day is the last of its year.
+        let days = seconds / 86_400 + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let small = |number: u64| u8::try_from(number).unwrap_or_default();
+        CivilDateTime {
+            date: CivilDate {
+                year: u16::try_from(era * 400 + year_of_era + u64::from(month >= 10)).unwrap_or(u16::MAX),
+                month: small(if month < 10 { month + 3 } else { month - 9 }),
+                day: small(day_of_year - (153 * month + 2) / 5 + 1),
+            },
+            hour: small(seconds / 3_600 % 24),
+            minute: small(seconds / 60 % 60),
+            second: small(seconds % 60),
+            micros,
+        }
+    }
+
     /// Cuts the fraction of the second to this many digits (0 to 6).
     pub(crate) fn cut(mut self, digits: u8) -> Self {
         self.micros = cut_micros(self.micros, digits);
@@ -202,6 +231,17 @@ mod tests {
     fn a_long_value_is_shortened_in_errors() {
         let brief = Value::Text("x".repeat(1000)).brief();
         assert!(brief.chars().count() <= 65, "{brief}");
+    }
+
+    #[test]
+    fn moments_are_counted_from_1970() {
+        let at = |seconds| CivilDateTime::from_unix(seconds, 0).to_string();
+        assert_eq!(at(0), "1970-01-01 00:00:00");
+        assert_eq!(at(951_782_400), "2000-02-29 00:00:00");
+        assert_eq!(at(951_868_800), "2000-03-01 00:00:00");
+        assert_eq!(at(1_709_164_800), "2024-02-29 00:00:00");
+        assert_eq!(at(4_102_444_799), "2099-12-31 23:59:59");
+        assert_eq!(at(4_107_542_400), "2100-03-01 00:00:00");
     }
 
     #[test]

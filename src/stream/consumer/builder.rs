@@ -30,7 +30,7 @@ pub(super) const GIVEN_NAMES: &str = "consumer-";
 /// ```
 #[must_use = "it does nothing until `single` or `many` is called"]
 pub struct ConsumerBuilder {
-    pool: RedisPool,
+    pool: Result<RedisPool>,
     stream: Stream,
     group: String,
     registered: Vec<String>,
@@ -56,6 +56,15 @@ pub(super) struct Settings {
 impl ConsumerBuilder {
     /// `registered` are the groups of this stream that the application knows.
     pub(crate) fn new(pool: RedisPool, stream: Stream, registered: &[String]) -> Self {
+        ConsumerBuilder::with(Ok(pool), stream, registered)
+    }
+
+    /// A builder whose consumer cannot be made, for this reason.
+    pub(crate) fn refused(error: Error, stream: Stream) -> Self {
+        ConsumerBuilder::with(Err(error), stream, &[])
+    }
+
+    fn with(pool: Result<RedisPool>, stream: Stream, registered: &[String]) -> Self {
         ConsumerBuilder {
             pool,
             stream,
@@ -205,7 +214,7 @@ impl ConsumerBuilder {
                 self.stream.name()
             )));
         }
-        let group = Group::new(self.pool, self.stream.name(), &self.group, &self.registered);
+        let group = Group::new(self.pool?, self.stream.name(), &self.group, &self.registered);
         Consumer::start(group, name, self.settings)
     }
 }

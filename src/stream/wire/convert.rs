@@ -137,3 +137,113 @@ fn day(at: CivilDateTime) -> Result<CivilDate, &'static str> {
         Err("a date with a time of day")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::fixture::column_of;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.into())
+    }
+
+    /// Reads what FluxaORM writes as the new value of a nullable column.
+    fn mended(column: &str, garbled: &str) -> Option<Value> {
+        let param = Param::new('s', garbled);
+        value_for(&param, column_of(column).1, true).ok()
+    }
+
+    #[test]
+    fn what_go_garbles_is_mended() {
+        let at = CivilDateTime {
+            date: CivilDate {
+                year: 2024,
+                month: 1,
+                day: 2,
+            },
+            hour: 3,
+            minute: 4,
+            second: 5,
+            micros: 0,
+        };
+        for (column, garbled, value) in [
+            ("OrAge", "{5 true}", Value::UInt(5)),
+            ("OrAge", "{0 false}", Value::Null),
+            ("OrBalance", "{-3 true}", Value::Int(-3)),
+            ("OrBalance", "{0 false}", Value::Null),
+            ("OrActive", "{true true}", Value::Bool(true)),
+            ("OrActive", "{false true}", Value::Bool(false)),
+            ("OrActive", "{false false}", Value::Null),
+            ("OrRate", "{1.5 true}", Value::Float(1.5)),
+            ("OrScore", "{1e+06 true}", Value::Double(1e6)),
+            ("OrScore", "{0 false}", Value::Null),
+            ("OrPrice", "{1.2e+06 true}", text("1200000")),
+            ("OrName", "{abc true}", text("abc")),
+            ("OrName", "{{abc true} true}", text("{abc true}")),
+            ("OrName", "{ false}", Value::Null),
+            ("OrPhoto", "{a b true}", Value::Bytes(b"a b".to_vec())),
+            ("OrPhoto", "{ false}", Value::Null),
+            ("OrStatus", "{banned true}", text("banned")),
+            ("OrStatus", "{ false}", Value::Null),
+            ("OrFlags", "{active,banned true}", text("active,banned")),
+            ("OrSeenAt", "{2024-01-02 03:04:05 +0000 UTC true}", Value::DateTime(at)),
+            ("OrSeenAt", "{0001-01-01 00:00:00 +0000 UTC false}", Value::Null),
+            ("OrBorn", "{2024-01-02 00:00:00 +0000 UTC true}", Value::Date(at.date)),
+            ("OrBorn", "{0001-01-01 00:00:00 +0000 UTC false}", Value::Null),
+            // These are what they say.
+            ("OrName", "{abc false}", text("{abc false}")),
+            ("OrName", "{abc true} ", text("{abc true} ")),
+            ("OrName", "abc true}", text("abc true}")),
+            ("OrTags", "{\"a\": true}", text("{\"a\": true}")),
+            ("Name", "{abc true}", text("{abc true}")),
+            ("Photo", "{abc true}", Value::Bytes(b"{abc true}".to_vec())),
+        ] {
+            assert_eq!(mended(column, garbled), Some(value), "{column} {garbled}");
+        }
+        for (column, garbled) in [
+            ("Age", "{5 true}"),
+            ("Active", "{true true}"),
+            ("OrAge", "{x true}"),
+            ("OrAge", "{-1 true}"),
+            ("OrAge", "5"),
+            ("OrAge", "{5 maybe}"),
+            ("OrActive", "{1 true}"),
+            ("OrSeenAt", "{2024-01-02T03:04:05Z true}"),
+            ("OrBorn", "{2024-01-02 03:04:05 +0000 UTC true}"),
+        ] {
+            assert_eq!(mended(column, garbled), None, "{column} {garbled}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_of_its_column_is_an_error() {
+        for (column, param) in [
+            ("Age", Param::new('u', "1.5")),
+            ("Age", Param::new('u', "-1")),
+            ("Age", Param::new('f', "1")),
+            ("Age", Param::default()),
+            ("Balance", Param::new('i', "9223372036854775808")),
+            ("Active", Param::new('b', "true")),
+            ("Active", Param::new('b', "2")),
+            ("Rate", Param::new('f', "1e300")),
+            ("Score", Param::new('f', "1e999")),
+            ("Score", Param::new('f', "one")),
+            ("Price", Param::new('f', "NaN")),
+            ("Name", Param::new('u', "5")),
+            ("Name", Param::new('s', [0xff])),
+            ("Born", Param::new('t', "2024-01-02T00:00:01Z")),
+            ("Born", Param::new('s', "2024-01-02")),
+            ("SeenAt", Param::new('t', "2024-01-02")),
+            ("Shift", Param::new('s', "839:00:00")),
+        ] {
+            let error = value_for(&param, column_of(column).1, true).unwrap_err();
+            assert!(error.is_value() && error.to_string().contains(column), "{error}");
+        }
+        // Narrower than what was written is fine, as long as it is the same number.
+        let float = Param::new('f', "12.300000190734863");
+        assert_eq!(
+            value_for(&float, column_of("Rate").1, true).unwrap(),
+            Value::Float(12.3)
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! The engine: what is built once per process and shared by all sessions.
+
+mod builder;
+mod rank;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub use builder::EngineBuilder;
+
+use crate::entity::Entity;
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::Runtime;
+use crate::schema::Schema;
+use crate::session::{Committed, Session};
+use crate::stream::{ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Stream, StreamStats, broker, stats};
+
+/// The immutable runtime of an application: pools, registered tables, senders.
+///
+/// Cheap to clone, `Send` and `Sync`. Dropping the last clone closes it; [`close`](Engine::close) does so with a
+/// deadline and tells which events could not be sent.
+///
+/// ```no_run
+/// use headwater::prelude::*;
+///
+/// #[derive(Debug, Clone, Default, Table)]
+/// #[table(name = "users")]
+/// struct User {
+///     #[column(id)]
+///     id: u64,
+///     name: String,
+/// }
+/// impl Entity for User {}
+///
+/// # fn main() -> headwater::Result<()> {
+/// let engine = Engine::builder().mysql("mysql://app@localhost/shop").entity::<User>().build()?;
+/// let mut session = engine.session();
+/// session.insert(User { name: "Ana".into(), ..User::default() });
+/// session.flush()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    runtime: Arc<Runtime>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables: Vec<&str> = self.runtime.by_rank().iter().map(|table| table.def.name).collect();
+        f.debug_struct("Engine")
+            .field("mysql", &self.runtime.mysql)
+            .field("tables", &tables)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Starts describing an engine.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// A new session. It takes a connection only while it talks to a server.
+    pub fn session(&self) -> Session {
+        Session::new(self.runtime.clone())
+    }
+
+    /// The schema of the databases: what they lack to match the tables, and the statements that mend it.
+    pub fn schema(&self) -> Schema {
+        let tables = self.runtime.by_rank();
+        let pools = self.runtime.mysql.iter().enumerate().map(|(i, pool)| {
+            let defs = tables.iter().filter(|table| table.mysql == i).map(|table| table.def);
+            (pool.clone(), defs.collect(), Vec::new())
+        });
+        Schema::new(pools.collect())
+    }
+
+    /// Starts describing a consumer of a stream that is registered with this engine.
+    ///
+    /// What is wrong, a stream that is not registered among it, is told when the consumer is made.
+    ///
+    /// ```no_run
+    /// # use headwater::prelude::*;
+    /// # use std::time::Duration;
+    /// # const USERS: Stream = Stream::new("UserStream");
+    /// # fn demo(engine: &Engine) -> headwater::Result<()> {
+    /// engine.consumer(&USERS).group("mailer").single()?.consume(100, Duration::from_secs(5), |events| {
+    ///     for event in events {
+    ///         println!("{:?}", event.dirty()?);
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn consumer(&self, stream: &Stream) -> ConsumerBuilder {
+        match self.runtime.pool_of(stream) {
+            Ok(pool) => ConsumerBuilder::new(pool.clone(), *stream, &self.runtime.groups_of(stream)),
+            Err(error) => ConsumerBuilder::refused(error, *stream),
+        }
+    }
+
+    /// Publishes an event of the application's own now, with a body of any serde type (MessagePack) and tags, and
+    /// returns the id of its entry.
+    ///
+    /// ```no_run
+    /// # use headwater::prelude::*;
+    /// # const SIGNUPS: Stream = Stream::new("SignupStream");
+    /// # fn demo(engine: &Engine) -> headwater::Result<()> {
+    /// engine.publish(&SIGNUPS, "ana@x.org", &[("source", "web")])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the stream is not registered, the body cannot be packed, or Redis does not take it.
+    pub fn publish<T: Serialize + ?Sized>(&self, stream: &Stream, body: &T, tags: &[(&str, &str)]) -> Result<String> {
+        broker::publish(self.runtime.sender_of(stream)?, stream, body, tags)
+    }
+
+    /// A buffer for events of the application's own, written together by its `flush`.
+    pub fn flusher(&self) -> Flusher {
+        let runtime = self.runtime.clone();
+        Flusher::new(Arc::new(move |stream: &Stream| runtime.sender_of(stream).cloned()))
+    }
+
+    /// The figures of a stream: length, age, and lag, pending entries and consumers of each group.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is not registered or Redis cannot be asked.
+    pub fn stats(&self, stream: &Stream) -> Result<StreamStats> {
+        stats::stats(self.runtime.pool_of(stream)?, stream.name())
+    }
+
+    /// The events of a stream that no consumer could handle.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is not registered.
+    pub fn dead_letters(&self, stream: &Stream) -> Result<DeadLetters> {
+        Ok(DeadLetters::new(self.runtime.pool_of(stream)?.clone(), stream.name()))
+    }
+
+    /// The figures of the delivery of events, of all Redis pools together.
+    pub fn delivery(&self) -> Delivery {
+        self.runtime
+            .senders
+            .iter()
+            .map(|sender| sender.delivery())
+            .fold(Delivery::default(), Delivery::plus)
+    }
+
+    /// The events that were not delivered and are kept, the newest 1,000 for each Redis pool; they are forgotten
+    /// here and belong to the caller.
+    pub fn take_failed_events(&self) -> Vec<FailedEvent> {
+        self.runtime
+            .senders
+            .iter()
+            .flat_map(|sender| sender.take_failed())
+            .collect()
+    }
+
+    /// Takes no more events and waits until all are sent, at most this long.
+    ///
+    /// # Errors
+    ///
+    /// An [`Unsent`](ErrorKind::Unsent) error with the events that could not be sent in time.
+    pub fn close(&self, deadline: Duration) -> Result<()> {
+        let until = Instant::now().checked_add(deadline);
+        let mut all = Vec::new();
+        let mut reasons: Vec<String> = Vec::new();
+        for sender in &self.runtime.senders {
+            let left = until.map_or(deadline, |until| until.saturating_duration_since(Instant::now()));
+            let Err(error) = sender.close(left) else { continue };
+            match error.into_kind() {
+                ErrorKind::Unsent { unsent, reason } => {
+                    all.extend(unsent);
+                    reasons.push(reason);
+                }
+                other => return Err(Error::new(other)),
+            }
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unsent {
+            unsent: all,
+            reason: reasons.join("; "),
+        }))
+    }
+
+    pub(crate) fn around(runtime: Runtime) -> Engine {
+        Engine {
+            runtime: Arc::new(runtime),
+        }
+    }
+}
+
+impl<E: Entity> Committed<'_, E> {
+    /// The engine, to open a session of the hook's own.
+    pub fn engine(&self) -> Engine {
+        Engine {
+            runtime: self.runtime.clone(),
+        }
+    }
+}

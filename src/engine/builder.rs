@@ -1,0 +1,309 @@
+//! Building an engine: everything is checked, and everything that is wrong is told at once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Engine;
+use super::rank::ranks;
+use crate::entity::Entity;
+use crate::error::{Error, ErrorKind, Result};
+use crate::mysql::{MysqlOptions, MysqlPool, Observer, StatementEvent};
+use crate::redis::{RedisOptions, RedisPool};
+use crate::runtime::{Registered, Routed, Runtime};
+use crate::schema::Schema;
+use crate::session::{EntityOps, Of};
+use crate::stream::{DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, Stream};
+use crate::table::{MAX_COLUMNS, TableDef};
+
+/// The name of the pool that is meant where none is named.
+const DEFAULT: &str = "default";
+
+/// Describes an engine; see [`Engine::builder`].
+///
+/// Only [`build`](EngineBuilder::build) talks to servers.
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct EngineBuilder {
+    mysql: Vec<(String, String, MysqlOptions)>,
+    redis: Vec<(String, String, RedisOptions)>,
+    tables: Vec<Wanted>,
+    streams: Vec<(Stream, String)>,
+    groups: Vec<(&'static str, String)>,
+    observer: Option<Observer>,
+    sender: SenderOptions,
+}
+
+/// A table that was registered.
+#[derive(Clone, Copy)]
+struct Wanted {
+    def: &'static TableDef,
+    index: usize,
+    streams: &'static [Publication],
+    ops: &'static EntityOps,
+}
+
+impl fmt::Debug for EngineBuilder {
+    /// Without the URLs, which may hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |pools: &mut dyn Iterator<Item = &String>| pools.cloned().collect::<Vec<_>>();
+        f.debug_struct("EngineBuilder")
+            .field("mysql", &names(&mut self.mysql.iter().map(|(name, ..)| name)))
+            .field("redis", &names(&mut self.redis.iter().map(|(name, ..)| name)))
+            .field(
+                "tables",
+                &self.tables.iter().map(|table| table.def.name).collect::<Vec<_>>(),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+impl EngineBuilder {
+    /// The MySQL database of the pool `default`: `mysql://user:password@host:3306/database`.
+    pub fn mysql(self, url: impl Into<String>) -> Self {
+        self.mysql_pool(DEFAULT, url)
+    }
+
+    /// A further MySQL pool, for tables that say `#[table(mysql = "name")]`.
+    pub fn mysql_pool(self, name: impl Into<String>, url: impl Into<String>) -> Self {
+        self.mysql_pool_with(name, url, MysqlOptions::default())
+    }
+
+    /// A MySQL pool with options.
+    pub fn mysql_pool_with(mut self, name: impl Into<String>, url: impl Into<String>, options: MysqlOptions) -> Self {
+        self.mysql.push((name.into(), url.into(), options));
+        self
+    }
+
+    /// The Redis server of the pool `default`: `redis://user:password@host:6379/0`.
+    pub fn redis(self, url: impl Into<String>) -> Self {
+        self.redis_pool(DEFAULT, url)
+    }
+
+    /// A further Redis pool, for streams and tables that say `redis = "name"`.
+    pub fn redis_pool(self, name: impl Into<String>, url: impl Into<String>) -> Self {
+        self.redis_pool_with(name, url, RedisOptions::default())
+    }
+
+    /// A Redis pool with options.
+    pub fn redis_pool_with(mut self, name: impl Into<String>, url: impl Into<String>, options: RedisOptions) -> Self {
+        self.redis.push((name.into(), url.into(), options));
+        self
+    }
+
+    /// Registers a table.
+    pub fn entity<E: Entity>(mut self) -> Self {
+        self.tables.push(Wanted {
+            def: E::TABLE,
+            index: E::table_index(),
+            streams: E::STREAMS,
+            ops: const { &Of::<E>::OPS },
+        });
+        self
+    }
+
+    /// Registers a stream that no registered table publishes to, on the Redis pool `default`: to consume it, or
+    /// to publish to it by hand.
+    pub fn stream(self, stream: &Stream) -> Self {
+        self.stream_on(stream, DEFAULT)
+    }
+
+    /// As [`stream`](EngineBuilder::stream), on another Redis pool.
+    pub fn stream_on(mut self, stream: &Stream, pool: impl Into<String>) -> Self {
+        self.streams.push((*stream, pool.into()));
+        self
+    }
+
+    /// Registers a group of a stream, so that entries wait for it even before its first consumer starts.
+    ///
+    /// Entries are deleted once every group that exists in Redis, and every group registered here, has
+    /// acknowledged them.
+    pub fn group(mut self, stream: &Stream, group: impl Into<String>) -> Self {
+        self.groups.push((stream.name(), group.into()));
+        self
+    }
+
+    /// A function that is told of every statement that is run. It is called on the thread that runs it.
+    pub fn on_statement(mut self, observer: impl Fn(&StatementEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Observer(Arc::new(observer)));
+        self
+    }
+
+    /// A function that is told when events cannot be delivered. It is called on the sender's thread or on that of
+    /// the flush; a panic in it is caught.
+    pub fn on_delivery_problem(mut self, handler: impl Fn(&DeliveryProblem) + Send + Sync + 'static) -> Self {
+        let handler: DeliveryHandler = Arc::new(handler);
+        self.sender.handler = Some(handler);
+        self
+    }
+
+    /// The most events that wait for each Redis pool; 65,536 where nothing is said.
+    pub fn channel_capacity(mut self, events: usize) -> Self {
+        self.sender.capacity = events.max(1);
+        self
+    }
+
+    /// What a flush does when so many events wait already.
+    pub fn delivery_policy(mut self, policy: DeliveryPolicy) -> Self {
+        self.sender.policy = policy;
+        self
+    }
+
+    /// Checks everything, connects, and starts the senders.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong, in one [`Several`](ErrorKind::Several) error when it is more than one thing: a URL that
+    /// cannot be used, a pool that is named but not given, a table registered twice, one stream name on two
+    /// pools, a server that does not answer within its deadline (5 s where nothing is said).
+    pub fn build(self) -> Result<Engine> {
+        let mut problems = self.check();
+        let (streams, streams_of) = self.route(&mut problems);
+        let mut mysql = Vec::new();
+        for (name, url, options) in &self.mysql {
+            match MysqlPool::open(name, url, options, self.observer.clone()) {
+                Ok(pool) => mysql.push(pool),
+                Err(error) => problems.push(error),
+            }
+        }
+        for pool in &mysql {
+            for table in self.tables.iter().filter(|table| table.def.mysql == pool.name()) {
+                problems.extend(Schema::problems(table.def, pool.server().flavour));
+            }
+        }
+        let mut redis = Vec::new();
+        for (name, url, options) in &self.redis {
+            match RedisPool::open(name, url, options.clone()) {
+                Ok(pool) => redis.push(pool),
+                Err(error) => problems.push(error),
+            }
+        }
+        if let Some(problem) = problems.pop() {
+            if problems.is_empty() {
+                return Err(problem);
+            }
+            problems.push(problem);
+            return Err(Error::new(ErrorKind::Several { problems }));
+        }
+        let senders = redis
+            .iter()
+            .map(|pool| Sender::start(pool.clone(), self.sender.clone()).map(Arc::new))
+            .collect::<Result<Vec<Arc<Sender>>>>()?;
+        let ranks = ranks(&self.tables.iter().map(|table| table.def).collect::<Vec<_>>());
+        let mut tables: Vec<Option<Registered>> = Vec::new();
+        for ((wanted, rank), streams) in self.tables.iter().zip(ranks).zip(streams_of) {
+            if tables.len() <= wanted.index {
+                tables.resize_with(wanted.index + 1, || None);
+            }
+            let pool = self
+                .mysql
+                .iter()
+                .position(|(name, ..)| name == wanted.def.mysql)
+                .unwrap_or_default();
+            tables[wanted.index] = Some(Registered::new(wanted.def, rank, pool, streams, wanted.ops));
+        }
+        Ok(Engine::around(Runtime::new(
+            mysql,
+            redis,
+            senders,
+            streams,
+            self.groups,
+            tables,
+        )))
+    }
+
+    /// What can be checked without a server.
+    fn check(&self) -> Vec<Error> {
+        let mut problems = Vec::new();
+        for (kind, names) in [
+            ("MySQL", self.mysql.iter().map(|(name, ..)| name).collect::<Vec<_>>()),
+            ("Redis", self.redis.iter().map(|(name, ..)| name).collect()),
+        ] {
+            for (i, name) in names.iter().enumerate() {
+                if names[..i].contains(name) {
+                    problems.push(Error::config(format!("{kind} pool `{name}` is given twice")));
+                }
+            }
+        }
+        for (i, table) in self.tables.iter().enumerate() {
+            let (name, entity) = (table.def.name, table.def.entity);
+            if let Some(other) = self.tables[..i].iter().find(|other| other.def.name == name) {
+                let others = if other.index == table.index {
+                    String::new()
+                } else {
+                    format!(" and by `{}`", other.def.entity)
+                };
+                problems.push(Error::config(format!(
+                    "table `{name}` is registered twice, by `{entity}`{others}"
+                )));
+            }
+            if !self.mysql.iter().any(|(pool, ..)| pool == table.def.mysql) {
+                problems.push(Error::config(format!(
+                    "table `{name}` is on the MySQL pool `{}`, which is not given; {}",
+                    table.def.mysql,
+                    known(self.mysql.iter().map(|(pool, ..)| pool.as_str()))
+                )));
+            }
+            if table.def.columns.len() > MAX_COLUMNS {
+                problems.push(Error::config(format!(
+                    "table `{name}` has more than {MAX_COLUMNS} columns"
+                )));
+            }
+        }
+        problems
+    }
+
+    /// The Redis pool of each stream, and the streams of each table with theirs.
+    fn route(&self, problems: &mut Vec<Error>) -> (HashMap<&'static str, usize>, Vec<Vec<Routed>>) {
+        let mut wanted: Vec<(&'static str, &str, String)> = Vec::new();
+        for table in &self.tables {
+            for publication in table.streams {
+                let pool = publication.redis.unwrap_or(table.def.redis);
+                wanted.push((publication.stream.name(), pool, format!("table `{}`", table.def.name)));
+            }
+        }
+        for (stream, pool) in &self.streams {
+            wanted.push((stream.name(), pool, "`.stream(…)`".to_owned()));
+        }
+        let mut found: HashMap<&'static str, usize> = HashMap::new();
+        for (i, (stream, pool, by)) in wanted.iter().enumerate() {
+            if let Some((_, other, first)) = wanted[..i].iter().find(|(name, ..)| name == stream) {
+                if other != pool {
+                    problems.push(Error::config(format!(
+                        "stream `{stream}` is on two Redis pools: `{other}` ({first}) and `{pool}` ({by})"
+                    )));
+                }
+                continue;
+            }
+            match self.redis.iter().position(|(name, ..)| name == pool) {
+                Some(position) => {
+                    found.insert(stream, position);
+                }
+                None => problems.push(Error::config(format!(
+                    "stream `{stream}` of {by} is on the Redis pool `{pool}`, which is not given; {}",
+                    known(self.redis.iter().map(|(name, ..)| name.as_str()))
+                ))),
+            }
+        }
+        let routed = |publication: &'static Publication| {
+            let sender = *found.get(publication.stream.name())?;
+            Some(Routed { publication, sender })
+        };
+        let routes = self
+            .tables
+            .iter()
+            .map(|table| table.streams.iter().filter_map(routed).collect())
+            .collect();
+        (found, routes)
+    }
+}
+
+/// The pools that there are, for an error text.
+fn known<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        "no such pool is given at all".to_owned()
+    } else {
+        format!("given are {}", names.join(", "))
+    }
+}

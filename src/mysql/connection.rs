@@ -1,0 +1,254 @@
+//! One connection: runs statements, keeps them prepared, knows whether it can still be trusted.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use mysql::prelude::Queryable;
+
+use super::failure::{self, About};
+use super::observe::{Observer, StatementEvent};
+use super::params::{Params, from_driver};
+use super::server::Server;
+use super::statements::Statements;
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::Row;
+
+/// What a statement that returns no rows did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Done {
+    /// Rows that matched, changed or not (the connection asks for CLIENT_FOUND_ROWS).
+    pub(crate) matched: u64,
+    /// The first key that the statement generated.
+    pub(crate) first_key: u64,
+}
+
+/// A connection to a MySQL or MariaDB server.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    driver: mysql::Conn,
+    statements: Statements,
+    pool: Arc<str>,
+    server: Server,
+    observer: Option<Observer>,
+    pub(super) last_used: Instant,
+    pub(super) broken: bool,
+    in_transaction: bool,
+    sent: bool,
+}
+
+impl Connection {
+    pub(super) fn new(
+        driver: mysql::Conn,
+        pool: Arc<str>,
+        server: Server,
+        statements: usize,
+        observer: Option<Observer>,
+    ) -> Self {
+        Connection {
+            driver,
+            statements: Statements::new(statements),
+            pool,
+            server,
+            observer,
+            last_used: Instant::now(),
+            broken: false,
+            in_transaction: false,
+            sent: false,
+        }
+    }
+
+    /// What is known of the server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Whether a transaction is open on it.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// Whether it cannot be used any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Whether the last statement was sent, not only prepared.
+    pub(crate) fn was_sent(&self) -> bool {
+        self.sent
+    }
+
+    pub(super) fn ping(&mut self) -> Result<()> {
+        let pong = self.driver.ping();
+        self.finish(pong, "")
+    }
+
+    /// Runs a statement that returns no rows, kept prepared.
+    pub(crate) fn execute(&mut self, sql: &str, params: Params, table: &str) -> Result<Done> {
+        let (count, start) = (params.len(), Instant::now());
+        let outcome = self.execute_prepared(sql, params);
+        self.observe(sql, count, start, outcome.as_ref().err());
+        self.finish(outcome, table)
+    }
+
+    /// Runs a query, kept prepared, and hands each row over. The same `Row` is filled again and again.
+    pub(crate) fn select(
+        &mut self,
+        sql: &str,
+        params: Params,
+        table: &str,
+        each: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()> {
+        let (count, start) = (params.len(), Instant::now());
+        let outcome = self.select_prepared(sql, params, each);
+        match outcome {
+            Ok(refused) => {
+                self.observe(sql, count, start, None);
+                self.finish(Ok(()), table)?;
+                refused
+            }
+            Err(error) => {
+                self.observe(sql, count, start, Some(&error));
+                self.finish(Err(error), table)
+            }
+        }
+    }
+
+    /// Runs a statement of DDL about a table: nothing can be bound, and it is run once only.
+    pub(crate) fn define(&mut self, sql: &str, table: &str) -> Result<()> {
+        self.run_about(sql, table).map(|_| ())
+    }
+
+    /// Runs constant text that binds nothing and returns no rows.
+    pub(crate) fn run(&mut self, sql: &str) -> Result<Done> {
+        self.run_about(sql, "")
+    }
+
+    fn run_about(&mut self, sql: &str, table: &str) -> Result<Done> {
+        let start = Instant::now();
+        let outcome = self.driver.query_drop(sql).map(|()| Done {
+            matched: self.driver.affected_rows(),
+            first_key: self.driver.last_insert_id(),
+        });
+        self.observe(sql, 0, start, outcome.as_ref().err());
+        self.finish(outcome, table)
+    }
+
+    /// Opens a transaction.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        self.run("BEGIN")?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    /// Commits. An error other than a clear refusal by the server leaves the outcome unknown.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        let outcome = self.run("COMMIT");
+        self.in_transaction = false;
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_connection() => {
+                self.broken = true;
+                let source = match error.into_kind() {
+                    ErrorKind::Connection { source, .. } => source,
+                    _ => None,
+                };
+                Err(Error::new(ErrorKind::CommitUnknown {
+                    pool: self.pool.to_string(),
+                    source,
+                }))
+            }
+            Err(error) => {
+                // InnoDB rolls back what it refuses to commit; make sure that nothing is left open.
+                self.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    /// Rolls the open transaction back. When that fails the connection is thrown away, which rolls back too.
+    pub(crate) fn rollback(&mut self) {
+        self.in_transaction = false;
+        if !self.broken && self.run("ROLLBACK").is_err() {
+            self.broken = true;
+        }
+    }
+
+    fn execute_prepared(&mut self, sql: &str, params: Params) -> mysql::Result<Done> {
+        self.sent = false;
+        let statement = self.statement(sql)?;
+        self.sent = true;
+        let result = self.driver.exec_iter(&statement, params.into_driver())?;
+        Ok(Done {
+            matched: result.affected_rows(),
+            first_key: result.last_insert_id().unwrap_or(0),
+        })
+    }
+
+    /// The outer result is the driver's, the inner one that of `each`.
+    fn select_prepared(
+        &mut self,
+        sql: &str,
+        params: Params,
+        each: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> mysql::Result<Result<()>> {
+        let statement = self.statement(sql)?;
+        let result = self.driver.exec_iter(&statement, params.into_driver())?;
+        let mut row = Row::default();
+        for values in result {
+            let values = values?;
+            row.values_mut().clear();
+            row.values_mut().extend(
+                values
+                    .unwrap_raw()
+                    .into_iter()
+                    .map(|v| from_driver(v.unwrap_or(mysql::Value::NULL))),
+            );
+            if let Err(error) = each(&mut row) {
+                // Dropping the result reads what is left of it, so the connection stays usable.
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn statement(&mut self, sql: &str) -> mysql::Result<mysql::Statement> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement);
+        }
+        let statement = self.driver.prep(sql)?;
+        if let Some(evicted) = self.statements.keep(sql, statement.clone()) {
+            self.driver.close(evicted)?;
+        }
+        Ok(statement)
+    }
+
+    fn finish<T>(&mut self, outcome: mysql::Result<T>, table: &str) -> Result<T> {
+        self.last_used = Instant::now();
+        outcome.map_err(|error| {
+            if failure::breaks_connection(&error) {
+                self.broken = true;
+            }
+            failure::classify(
+                error,
+                About {
+                    pool: &self.pool,
+                    table,
+                },
+            )
+        })
+    }
+
+    fn observe(&self, sql: &str, parameters: usize, start: Instant, error: Option<&mysql::Error>) {
+        let Some(Observer(observer)) = &self.observer else {
+            return;
+        };
+        let text = error.map(ToString::to_string);
+        observer(&StatementEvent {
+            pool: &self.pool,
+            sql,
+            parameters,
+            elapsed: start.elapsed(),
+            error: text.as_deref(),
+        });
+    }
+}

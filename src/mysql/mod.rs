@@ -1,0 +1,21 @@
+//! MySQL and MariaDB: pool, connections, statements, identifiers and how the two servers differ.
+//!
+//! Only this folder knows the driver; everything above speaks in [`Value`](crate::table::Value)s.
+
+mod connection;
+mod failure;
+mod identifier;
+mod observe;
+mod params;
+mod pool;
+mod server;
+mod statements;
+
+pub(crate) use connection::Connection;
+pub(crate) use identifier::{Identifier, quoted_text};
+pub(crate) use observe::Observer;
+pub use observe::StatementEvent;
+pub(crate) use params::Params;
+pub use pool::MysqlOptions;
+pub(crate) use pool::{Checkout, MysqlPool};
+pub(crate) use server::{Flavour, Server};

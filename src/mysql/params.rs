@@ -1,0 +1,103 @@
+//! Values on their way to the driver and back.
+
+use mysql::Value as Driver;
+
+use crate::table::{CivilDate, CivilDateTime, CivilTime, Value};
+
+/// The values bound to one statement.
+#[derive(Debug, Default)]
+pub(crate) struct Params(Vec<Driver>);
+
+impl Params {
+    pub(crate) fn new() -> Self {
+        Params::default()
+    }
+
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Params(Vec::with_capacity(capacity))
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, value: Value) {
+        self.0.push(to_driver(value));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Bytes that the values take on the wire, roughly: what `max_allowed_packet` counts.
+    pub(crate) fn size_of(value: &Value) -> usize {
+        match value {
+            Value::Text(text) => text.len() + 9,
+            Value::Bytes(bytes) => bytes.len() + 9,
+            _ => 16,
+        }
+    }
+
+    pub(super) fn into_driver(self) -> mysql::Params {
+        if self.0.is_empty() {
+            mysql::Params::Empty
+        } else {
+            mysql::Params::Positional(self.0)
+        }
+    }
+}
+
+#[inline]
+fn to_driver(value: Value) -> Driver {
+    match value {
+        Value::Null => Driver::NULL,
+        Value::Bool(v) => Driver::Int(i64::from(v)),
+        Value::Int(v) => Driver::Int(v),
+        Value::UInt(v) => Driver::UInt(v),
+        Value::Float(v) => Driver::Float(v),
+        Value::Double(v) => Driver::Double(v),
+        Value::Text(v) => Driver::Bytes(v.into_bytes()),
+        Value::Bytes(v) => Driver::Bytes(v),
+        Value::Date(d) => Driver::Date(d.year, d.month, d.day, 0, 0, 0, 0),
+        Value::DateTime(v) => Driver::Date(
+            v.date.year,
+            v.date.month,
+            v.date.day,
+            v.hour,
+            v.minute,
+            v.second,
+            v.micros,
+        ),
+        // MySQL 9 refuses some bound times within the type's range ("out of range in set_parameter_value").
+        Value::Time(t) => Driver::Bytes(t.to_string().into_bytes()),
+    }
+}
+
+/// A value of a result row. Dates and datetimes share one form on the wire, so the column's type, not this
+/// function, tells them apart.
+#[inline]
+pub(super) fn from_driver(value: Driver) -> Value {
+    match value {
+        Driver::NULL => Value::Null,
+        Driver::Bytes(v) => Value::Bytes(v),
+        Driver::Int(v) => Value::Int(v),
+        Driver::UInt(v) => Value::UInt(v),
+        Driver::Float(v) => Value::Float(v),
+        Driver::Double(v) => Value::Double(v),
+        Driver::Date(year, month, day, hour, minute, second, micros) => Value::DateTime(CivilDateTime {
+            date: CivilDate { year, month, day },
+            hour,
+            minute,
+            second,
+            micros,
+        }),
+        Driver::Time(negative, days, hours, minutes, seconds, micros) => {
+            // TIME ends at 838 hours, so days * 24 fits; more would be a broken server, kept visible.
+            let hours = u16::try_from(days.saturating_mul(24).saturating_add(u32::from(hours))).unwrap_or(u16::MAX);
+            Value::Time(CivilTime {
+                negative,
+                hours,
+                minutes,
+                seconds,
+                micros,
+            })
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What a session needs of its engine: pools, registered tables, senders. Shared and never changed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::mysql::MysqlPool;
+use crate::redis::RedisPool;
+use crate::session::EntityOps;
+use crate::stream::{Publication, Sender, Stream};
+use crate::table::{Table, TableDef};
+
+/// The engine's inside, behind an `Arc`.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    /// MySQL pools, in the order in which a flush begins and commits on them.
+    pub(crate) mysql: Vec<MysqlPool>,
+    /// Redis pools.
+    pub(crate) redis: Vec<RedisPool>,
+    /// Senders, one for each Redis pool, in the same order.
+    pub(crate) senders: Vec<Arc<Sender>>,
+    /// The pool of each stream that is registered, by its name.
+    streams: HashMap<&'static str, usize>,
+    /// Registered groups, each with its stream.
+    groups: Vec<(&'static str, String)>,
+    /// Registered tables by their process-wide index.
+    tables: Vec<Option<Registered>>,
+    names: HashMap<&'static str, usize>,
+    sessions: AtomicU32,
+}
+
+/// A registered table.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    pub(crate) def: &'static TableDef,
+    /// Its place among the tables: parents before children.
+    pub(crate) rank: u32,
+    /// Its pool in `Runtime::mysql`.
+    pub(crate) mysql: usize,
+    /// Its streams, each with its sender.
+    pub(crate) streams: Vec<Routed>,
+    /// The functions that know the entity's type.
+    pub(crate) ops: &'static EntityOps,
+    /// Hooks whose default body was seen to run: they need not be called again.
+    absent: AtomicU32,
+}
+
+/// A stream of a table and where its events go.
+#[derive(Debug)]
+pub(crate) struct Routed {
+    pub(crate) publication: &'static Publication,
+    pub(crate) sender: usize,
+}
+
+impl Registered {
+    pub(crate) fn new(
+        def: &'static TableDef,
+        rank: u32,
+        mysql: usize,
+        streams: Vec<Routed>,
+        ops: &'static EntityOps,
+    ) -> Self {
+        Registered {
+            def,
+            rank,
+            mysql,
+            streams,
+            ops,
+            absent: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether any of these hooks may have a body of its own.
+    pub(crate) fn may_have(&self, hooks: u32) -> bool {
+        self.absent.load(Ordering::Relaxed) & hooks != hooks
+    }
+
+    /// Remembers that a hook has only its default body.
+    pub(crate) fn note_absent(&self, hook: u32) {
+        self.absent.fetch_or(hook, Ordering::Relaxed);
+    }
+}
+
+impl Runtime {
+    pub(crate) fn new(
+        mysql: Vec<MysqlPool>,
+        redis: Vec<RedisPool>,
+        senders: Vec<Arc<Sender>>,
+        streams: HashMap<&'static str, usize>,
+        groups: Vec<(&'static str, String)>,
+        tables: Vec<Option<Registered>>,
+    ) -> Self {
+        let names = tables
+            .iter()
+            .enumerate()
+            .filter_map(|(i, t)| Some((t.as_ref()?.def.name, i)))
+            .collect();
+        Runtime {
+            mysql,
+            redis,
+            senders,
+            streams,
+            groups,
+            tables,
+            names,
+            sessions: AtomicU32::new(1),
+        }
+    }
+
+    /// The Redis pool of a registered stream.
+    pub(crate) fn pool_of(&self, stream: &Stream) -> Result<&RedisPool> {
+        let pool = self.streams.get(stream.name()).and_then(|&pool| self.redis.get(pool));
+        pool.ok_or_else(|| {
+            Error::config(format!(
+                "stream `{}` is not registered: register a table that publishes to it, or add `.stream(&…)` to the engine's builder",
+                stream.name()
+            ))
+        })
+    }
+
+    /// The registered groups of a stream.
+    pub(crate) fn groups_of(&self, stream: &Stream) -> Vec<String> {
+        self.groups
+            .iter()
+            .filter(|(name, _)| *name == stream.name())
+            .map(|(_, group)| group.clone())
+            .collect()
+    }
+
+    /// The sender of a registered stream.
+    pub(crate) fn sender_of(&self, stream: &Stream) -> Result<&Arc<Sender>> {
+        // Only to have the error in one place; both lists have the same order.
+        self.pool_of(stream)?;
+        let sender = self.streams.get(stream.name()).and_then(|&pool| self.senders.get(pool));
+        sender.ok_or_else(|| Error::config(format!("stream `{}` has no sender", stream.name())))
+    }
+
+    /// The registered table of `E`.
+    pub(crate) fn table<E: Table>(&self) -> Result<&Registered> {
+        self.registered(E::table_index())
+            .ok_or_else(|| Error::new(ErrorKind::NotRegistered { table: E::TABLE.name }))
+    }
+
+    /// The registered table with this process-wide index.
+    pub(crate) fn registered(&self, index: usize) -> Option<&Registered> {
+        self.tables.get(index).and_then(Option::as_ref)
+    }
+
+    /// The registered table of this name, with its process-wide index.
+    pub(crate) fn named(&self, name: &str) -> Option<(u32, &Registered)> {
+        let index = *self.names.get(name)?;
+        Some((u32::try_from(index).ok()?, self.registered(index)?))
+    }
+
+    /// All registered tables, parents before children.
+    pub(crate) fn by_rank(&self) -> Vec<&Registered> {
+        let mut tables: Vec<&Registered> = self.tables.iter().flatten().collect();
+        tables.sort_by_key(|table| table.rank);
+        tables
+    }
+
+    /// A number for a new session, by which its handles are told from others'.
+    pub(crate) fn next_session(self: &Arc<Self>) -> u32 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+}

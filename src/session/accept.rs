@@ -1,0 +1,169 @@
+//! Accepting: what the statements made true enters the session's memory; and taking it back.
+
+use std::any::Any;
+
+use super::arena::{Mark, Status};
+use super::changes::{Change, Frozen};
+use super::committed::Operation;
+use super::core::{Core, Place};
+use crate::entity::Entity;
+use crate::error::Result;
+use crate::table::{ColumnSet, Value};
+
+/// A change whose statements succeeded, kept for its after-hooks and its events.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) place: Place,
+    pub(crate) operation: Operation,
+    pub(crate) key: Value,
+    /// The columns that an update changed.
+    pub(crate) changed: ColumnSet,
+    /// Column, old and new value for events; empty where no stream wants them.
+    pub(crate) values: Vec<(usize, Value, Value)>,
+    /// A `Kept<E>`, where an after-hook may want it.
+    pub(crate) kept: Option<Box<dyn Any + Send>>,
+}
+
+/// The entity before and after, for its after-hooks.
+pub(super) struct Kept<E> {
+    pub(super) old: Option<Box<E>>,
+    /// `None`: as it stands in the session.
+    pub(super) new: Option<Box<E>>,
+}
+
+/// What takes an accepted change back when its transaction is rolled back.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    pub(crate) place: Place,
+    operation: Operation,
+    managed: ColumnSet,
+    mark: Mark,
+    /// A `Box<E>`: of a stored row the snapshot, of a new one the entity before it was inserted.
+    before: Box<dyn Any + Send>,
+    /// A `Box<E>`: the entity that a delete took out.
+    deleted: Option<Box<dyn Any + Send>>,
+}
+
+/// What accepting a change gives: the change as it is told of, and how it is taken back.
+pub(crate) type Acceptance = (Accepted, Option<Undo>);
+
+/// How a change is accepted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// A transaction is open: what may be rolled back must be kept.
+    pub(crate) undoable: bool,
+    /// An after-hook may want the entity.
+    pub(crate) hooks: bool,
+}
+
+/// Accepts one change of `E`.
+pub(super) fn accept<E: Entity>(
+    core: &mut Core,
+    change: &Change,
+    frozen: &Frozen,
+    manner: Manner,
+) -> Result<Acceptance> {
+    let slot = change.place.slot;
+    let def = E::TABLE;
+    let arena = core.arena_mut::<E>();
+    let place = &mut arena.slots[slot as usize];
+    let mark = std::mem::replace(&mut place.mark, Mark::None);
+    let mut accepted = Accepted {
+        place: change.place,
+        operation: change.operation,
+        key: change.key.clone(),
+        changed: change.columns.without(&def.internal()),
+        values: Vec::new(),
+        kept: None,
+    };
+    let undo = |before: Box<E>, deleted: Option<Box<E>>| Undo {
+        place: change.place,
+        operation: change.operation,
+        managed: change.managed,
+        mark,
+        before: Box::new(before),
+        deleted: deleted.map(|entity| Box::new(entity) as Box<dyn Any + Send>),
+    };
+    if change.is_delete() {
+        let Some((entity, old)) = arena.take(slot) else {
+            return Ok((accepted, None));
+        };
+        let undo = manner.undoable.then(|| {
+            let before = old.clone().unwrap_or_else(|| Box::new(entity.clone()));
+            undo(before, Some(Box::new(entity.clone())))
+        });
+        if !manner.undoable {
+            arena.release(slot);
+        }
+        if manner.hooks {
+            let kept: Kept<E> = Kept {
+                old,
+                new: Some(Box::new(entity)),
+            };
+            accepted.kept = Some(Box::new(kept));
+        }
+        return Ok((accepted, undo));
+    }
+    let Some(entity) = &mut place.entity else {
+        return Ok((accepted, None));
+    };
+    let before = (manner.undoable && change.is_insert()).then(|| Box::new(entity.clone()));
+    for column in change.managed.iter() {
+        match frozen.new_value(change, column) {
+            Some(value) => entity.decode(column, value.clone())?,
+            // A key that the server made is no part of the statement.
+            None => entity.decode(column, change.key.clone())?,
+        }
+    }
+    let old = place.original.take();
+    place.touched = false;
+    let new = manner.undoable.then(|| Box::new(entity.clone()));
+    if change.is_insert() {
+        place.status = Status::Stored;
+        arena.identify(slot);
+    }
+    let undo = if manner.undoable {
+        before.or_else(|| old.clone()).map(|before| undo(before, None))
+    } else {
+        None
+    };
+    if manner.hooks {
+        let kept: Kept<E> = Kept { old, new };
+        accepted.kept = Some(Box::new(kept));
+    }
+    Ok((accepted, undo))
+}
+
+/// Takes one accepted change back; the user's own edits stay.
+pub(super) fn undo<E: Entity>(core: &mut Core, undo: Undo) {
+    let Ok(before) = undo.before.downcast::<Box<E>>() else {
+        return;
+    };
+    let before = *before;
+    let slot = undo.place.slot;
+    let arena = core.arena_mut::<E>();
+    if let Some(deleted) = undo.deleted.and_then(|entity| entity.downcast::<Box<E>>().ok()) {
+        arena.put_back(slot, **deleted, before, undo.mark);
+        core.touched.push(undo.place);
+        return;
+    }
+    if undo.operation == Operation::Insert {
+        arena.forget(slot);
+    }
+    let place = &mut arena.slots[slot as usize];
+    let Some(entity) = &mut place.entity else { return };
+    for column in undo.managed.iter() {
+        entity.copy_column(column, &before);
+    }
+    place.mark = undo.mark;
+    if undo.operation == Operation::Insert {
+        place.status = Status::New;
+        place.original = None;
+    } else {
+        place.original = Some(before);
+    }
+    if !place.touched {
+        place.touched = true;
+        core.touched.push(undo.place);
+    }
+}

@@ -1,0 +1,325 @@
+//! The typed store of one table's entities in a session: slots, identity map, snapshots.
+
+use std::any::Any;
+use std::fmt;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::entity::Entity;
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{Handle, Key, RawHandle};
+
+/// What a slot's entity is to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// The slot is free.
+    Free,
+    /// Not inserted yet.
+    New,
+    /// A row.
+    Stored,
+    /// Deleted by the open transaction; the slot is kept until its outcome is known.
+    Gone,
+}
+
+/// What was asked of an entity beside edits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    None,
+    /// Delete it; of a soft-delete table: trash it.
+    Delete,
+    /// Delete it for good.
+    ForceDelete,
+    /// Take the soft delete back.
+    Restore,
+    /// Write it even if nothing changed, for its `updated_at`.
+    Touch,
+}
+
+/// One entity and what the session knows of it.
+#[derive(Debug)]
+pub(crate) struct Slot<E> {
+    /// `None` when free, and while a hook of the entity runs.
+    pub(crate) entity: Option<E>,
+    /// The entity as last read or written, from the first mutable access on.
+    pub(crate) original: Option<Box<E>>,
+    pub(crate) generation: u32,
+    pub(crate) status: Status,
+    pub(crate) mark: Mark,
+    /// In the session's list of touched entities.
+    pub(crate) touched: bool,
+    /// Waiting in the work list of the running before-hooks.
+    pub(crate) queued: bool,
+    /// The phases whose hooks ran in the running flush.
+    pub(crate) hooked: u8,
+}
+
+impl<E: Entity> Slot<E> {
+    fn empty(generation: u32) -> Self {
+        Slot {
+            entity: None,
+            original: None,
+            generation,
+            status: Status::Free,
+            mark: Mark::None,
+            touched: false,
+            queued: false,
+            hooked: 0,
+        }
+    }
+
+    /// The key under which it is in the identity map: the stored one, whatever the field says now.
+    pub(crate) fn stored_key(&self) -> Option<&E::Key> {
+        self.original
+            .as_deref()
+            .or(self.entity.as_ref())
+            .map(|entity| entity.key())
+    }
+}
+
+fn rehash<E: Entity>(slots: &[Slot<E>], hasher: &DefaultHashBuilder, slot: u32) -> u64 {
+    slots[slot as usize].stored_key().map_or(0, |key| hasher.hash_one(key))
+}
+
+/// All entities of one table in a session.
+pub(crate) struct Arena<E: Entity> {
+    pub(crate) slots: Vec<Slot<E>>,
+    free: Vec<u32>,
+    /// Slots of stored entities by the hash of their key.
+    identity: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<E: Entity> Default for Arena<E> {
+    fn default() -> Self {
+        Arena {
+            slots: Vec::new(),
+            free: Vec::new(),
+            identity: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+}
+
+impl<E: Entity> fmt::Debug for Arena<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena")
+            .field("table", &E::TABLE.name)
+            .field("slots", &self.slots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An arena without its type.
+pub(crate) trait AnyArena: Any + Send + fmt::Debug {
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+    /// The name of its table.
+    fn table(&self) -> &'static str;
+    /// How many entities it holds.
+    fn entities(&self) -> usize;
+    /// Frees all slots.
+    fn clear(&mut self);
+}
+
+impl<E: Entity> AnyArena for Arena<E> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn table(&self) -> &'static str {
+        E::TABLE.name
+    }
+
+    fn entities(&self) -> usize {
+        self.len()
+    }
+
+    fn clear(&mut self) {
+        self.identity.clear();
+        self.free.clear();
+        for (at, place) in (0u32..).zip(&mut self.slots) {
+            let generation = place.generation.wrapping_add(u32::from(place.status != Status::Free));
+            *place = Slot::empty(generation);
+            self.free.push(at);
+        }
+    }
+}
+
+impl<E: Entity> Arena<E> {
+    /// Puts an entity into a slot; a stored one must not be in the identity map yet.
+    pub(crate) fn add(&mut self, entity: E, status: Status) -> u32 {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.slots.push(Slot::empty(0));
+                // 4 billion entities do not fit into memory.
+                u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        let place = &mut self.slots[slot as usize];
+        place.status = status;
+        place.entity = Some(entity);
+        if status == Status::Stored {
+            self.identify(slot);
+        }
+        slot
+    }
+
+    /// Puts a stored entity with its snapshot into a slot.
+    pub(crate) fn add_tracked(&mut self, entity: E, original: Option<Box<E>>) -> u32 {
+        let slot = self.add(entity, Status::New);
+        let place = &mut self.slots[slot as usize];
+        place.status = Status::Stored;
+        place.original = original;
+        self.identify(slot);
+        slot
+    }
+
+    /// Takes an entity out, with its snapshot; the slot stays reserved.
+    pub(crate) fn take(&mut self, slot: u32) -> Option<(E, Option<Box<E>>)> {
+        self.forget(slot);
+        let place = self.slots.get_mut(slot as usize)?;
+        place.status = Status::Gone;
+        place.mark = Mark::None;
+        place.touched = false;
+        place.queued = false;
+        place.hooked = 0;
+        let original = place.original.take();
+        place.entity.take().map(|entity| (entity, original))
+    }
+
+    /// Frees a slot whose entity was taken; its handles are refused from now on.
+    pub(crate) fn release(&mut self, slot: u32) {
+        let Some(place) = self.slots.get_mut(slot as usize) else {
+            return;
+        };
+        if place.status == Status::Gone {
+            place.status = Status::Free;
+            place.generation = place.generation.wrapping_add(1);
+            self.free.push(slot);
+        }
+    }
+
+    /// Takes an entity out and frees its slot.
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<E> {
+        let taken = self.take(slot);
+        self.release(slot);
+        taken.map(|(entity, _)| entity)
+    }
+
+    /// Puts a taken entity back under its old handle.
+    pub(crate) fn put_back(&mut self, slot: u32, entity: E, original: Box<E>, mark: Mark) {
+        let Some(place) = self.slots.get_mut(slot as usize) else {
+            return;
+        };
+        place.entity = Some(entity);
+        place.original = Some(original);
+        place.status = Status::Stored;
+        place.mark = mark;
+        place.touched = true;
+        self.identify(slot);
+    }
+
+    /// Enters a stored entity into the identity map.
+    pub(crate) fn identify(&mut self, slot: u32) {
+        let Some(key) = self.slots[slot as usize].stored_key() else {
+            return;
+        };
+        let hash = self.hasher.hash_one(key);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.identity
+            .insert_unique(hash, slot, |&other| rehash(slots, hasher, other));
+    }
+
+    /// Takes an entity out of the identity map.
+    pub(crate) fn forget(&mut self, slot: u32) {
+        let Some(key) = self.slots.get(slot as usize).and_then(Slot::stored_key) else {
+            return;
+        };
+        let hash = self.hasher.hash_one(key);
+        if let Ok(entry) = self.identity.find_entry(hash, |&other| other == slot) {
+            entry.remove();
+        }
+    }
+
+    /// The slot of the stored entity with this key.
+    pub(crate) fn locate(&self, key: &E::Key) -> Option<u32> {
+        if self.identity.is_empty() {
+            return None;
+        }
+        let hash = self.hasher.hash_one(key);
+        let is_it = |&slot: &u32| self.slots[slot as usize].stored_key().is_some_and(|k| k == key);
+        self.identity.find(hash, is_it).copied()
+    }
+
+    /// The handle of a slot.
+    pub(crate) fn handle(&self, session: u32, slot: u32) -> Handle<E> {
+        let generation = self.slots.get(slot as usize).map_or(0, |place| place.generation);
+        Handle::new(RawHandle {
+            session,
+            slot,
+            generation,
+        })
+    }
+
+    /// How many entities it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Makes room for more entities at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.slots.reserve(more);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.identity.reserve(more, |&other| rehash(slots, hasher, other));
+    }
+
+    /// The slot of a handle, after all checks.
+    #[inline]
+    pub(crate) fn check(&self, session: u32, handle: RawHandle) -> Result<u32> {
+        if handle.session == session
+            && let Some(slot) = self.slots.get(handle.slot as usize)
+            && slot.generation == handle.generation
+            && slot.entity.is_some()
+        {
+            return Ok(handle.slot);
+        }
+        Err(self.refusal(session, handle))
+    }
+
+    /// Why a handle is refused.
+    #[cold]
+    fn refusal(&self, session: u32, handle: RawHandle) -> Error {
+        let reason = if handle.session != session {
+            "the handle belongs to another session"
+        } else {
+            match self.slots.get(handle.slot as usize) {
+                Some(slot)
+                    if slot.generation == handle.generation && matches!(slot.status, Status::New | Status::Stored) =>
+                {
+                    "a hook of this entity is running: use `self` there, not its handle"
+                }
+                _ => "the entity of this handle was deleted or left the session",
+            }
+        };
+        Error::new(ErrorKind::Handle {
+            table: E::TABLE.name,
+            reason,
+        })
+    }
+}
+
+/// How errors name an entity: its key, `(new)` when it has none.
+pub(crate) fn name_of<E: Entity>(entity: &E) -> String {
+    if entity.key().is_unset() {
+        "(new)".to_owned()
+    } else {
+        entity.key().to_string()
+    }
+}

@@ -1,0 +1,253 @@
+//! The before-hooks of a flush: a work list that runs until no hook touches anything more.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use super::arena::{Mark, Status, name_of};
+use super::committed::field_changes;
+use super::core::{Core, Place};
+use super::hook::Hook;
+use super::{InHook, Session};
+use crate::entity::{Entity, HookName, HookResult};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{ColumnSet, Handle, RawHandle};
+
+/// Hooks that make new entities whose hooks make new entities … end here.
+const LONGEST_CHAIN: usize = 100;
+
+/// Groups of hooks that run at most once per entity and flush.
+const SAVE: u8 = 1;
+const DELETE: u8 = 2;
+const RESTORE: u8 = 4;
+
+/// Runs the before-hooks of all touched entities and of those that the hooks touch.
+///
+/// The session is as before but for what the hooks edited when one refuses or panics.
+pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<()> {
+    if core.without_hooks {
+        return Ok(());
+    }
+    let stand_in = core.stand_in();
+    let mut session = Session::<InHook>::around(std::mem::replace(core, stand_in));
+    session.core.in_hooks = true;
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session, touched)));
+    session.core.in_hooks = false;
+    *core = session.into_core();
+    reset(core);
+    match outcome {
+        Ok(result) => result,
+        // A panic is the application's to see; the session behind it is whole again.
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Forgets what the run remembered of each entity.
+fn reset(core: &mut Core) {
+    core.queue.clear();
+    for place in core.touched.clone() {
+        if let Some(table) = core.runtime.clone().registered(place.table as usize) {
+            (table.ops.reset)(core, place.slot);
+        }
+    }
+}
+
+fn work(session: &mut Session<InHook>, touched: &[Place]) -> Result<()> {
+    let runtime = session.core.runtime.clone();
+    // Each entry knows the one whose hook touched it, to name a chain that does not end.
+    let mut seen: Vec<(Place, Option<usize>)> = Vec::new();
+    let mut list: VecDeque<(Place, Option<usize>)> = touched.iter().map(|&place| (place, None)).collect();
+    while let Some((place, parent)) = list.pop_front() {
+        let Some(table) = runtime.registered(place.table as usize) else {
+            continue;
+        };
+        let number = seen.len();
+        seen.push((place, parent));
+        check_chain(session, &seen, number)?;
+        (table.ops.before)(session, place.slot)?;
+        list.extend(session.core.queue.drain(..).map(|place| (place, Some(number))));
+    }
+    Ok(())
+}
+
+fn check_chain(session: &Session<InHook>, seen: &[(Place, Option<usize>)], last: usize) -> Result<()> {
+    let mut length = 0;
+    let mut at = Some(last);
+    while let Some(number) = at {
+        length += 1;
+        at = seen[number].1;
+    }
+    if length <= LONGEST_CHAIN {
+        return Ok(());
+    }
+    let mut entities = Vec::new();
+    let mut at = Some(last);
+    while let Some(number) = at {
+        let (place, parent) = seen[number];
+        if let Some(table) = session.core.runtime.registered(place.table as usize) {
+            let name = format!("{} {}", table.def.name, (table.ops.name)(&session.core, place.slot));
+            // The chain repeats itself; each participant is named once.
+            if !entities.contains(&name) {
+                entities.push(name);
+            }
+        }
+        at = parent;
+    }
+    Err(Error::new(ErrorKind::HookCycle { entities }))
+}
+
+/// Clears the marks of one entity after the run.
+pub(super) fn reset_slot<E: Entity>(core: &mut Core, slot: u32) {
+    if let Some(place) = core.arena_mut::<E>().slots.get_mut(slot as usize) {
+        place.queued = false;
+        place.hooked = 0;
+    }
+}
+
+/// Runs the before-hooks that one entity's state asks for and that did not run yet.
+pub(super) fn before<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<()> {
+    let soft = E::TABLE.deleted_at.is_some();
+    let Some(place) = session.core.arena_mut::<E>().slots.get_mut(slot as usize) else {
+        return Ok(());
+    };
+    place.queued = false;
+    let (status, mark) = (place.status, place.mark);
+    match (status, mark) {
+        (Status::Free | Status::Gone, _) => Ok(()),
+        (Status::New, _) => group::<E>(session, slot, SAVE, &[saving(), creating()]),
+        (Status::Stored, Mark::ForceDelete) if soft => {
+            group::<E>(session, slot, DELETE, &[force_deleting(), deleting()])
+        }
+        (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(&session.core, slot) => Ok(()),
+        (Status::Stored, Mark::Delete) if soft => group::<E>(session, slot, DELETE, &[deleting(), trashing()]),
+        (Status::Stored, Mark::Delete | Mark::ForceDelete) => group::<E>(session, slot, DELETE, &[deleting()]),
+        (Status::Stored, Mark::Restore) if is_trashed::<E>(&session.core, slot) => {
+            group::<E>(session, slot, RESTORE, &[restoring()])?;
+            update::<E>(session, slot)
+        }
+        (Status::Stored, _) => update::<E>(session, slot),
+    }
+}
+
+/// Whether the row carries the mark of a soft delete, as stored.
+pub(super) fn is_trashed<E: Entity>(core: &Core, slot: u32) -> bool {
+    let Some(column) = E::TABLE.deleted_at else {
+        return false;
+    };
+    let place = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
+    let stored = place.and_then(|place| place.original.as_deref().or(place.entity.as_ref()));
+    stored.is_some_and(|entity| entity.encode(column).is_ok_and(|value| !value.is_null()))
+}
+
+/// `saving` and `updating`, each only while something is left to write.
+fn update<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<()> {
+    let touch = session.core.arena_mut::<E>().slots[slot as usize].mark == Mark::Touch;
+    if !touch && dirty::<E>(&session.core, slot).is_empty() {
+        return Ok(());
+    }
+    group::<E>(session, slot, SAVE, &[saving(), updating()])
+}
+
+/// What differs from the snapshot.
+fn dirty<E: Entity>(core: &Core, slot: u32) -> ColumnSet {
+    let place = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
+    match place.map(|place| (&place.entity, &place.original)) {
+        Some((Some(entity), Some(original))) => entity.diff(original),
+        _ => ColumnSet::EMPTY,
+    }
+}
+
+type Before<E> = (HookName, fn(&mut E, &mut Hook<'_, E>) -> HookResult);
+
+fn saving<E: Entity>() -> Before<E> {
+    (HookName::Saving, E::saving)
+}
+fn creating<E: Entity>() -> Before<E> {
+    (HookName::Creating, E::creating)
+}
+fn updating<E: Entity>() -> Before<E> {
+    (HookName::Updating, E::updating)
+}
+fn deleting<E: Entity>() -> Before<E> {
+    (HookName::Deleting, E::deleting)
+}
+fn trashing<E: Entity>() -> Before<E> {
+    (HookName::Trashing, E::trashing)
+}
+fn restoring<E: Entity>() -> Before<E> {
+    (HookName::Restoring, E::restoring)
+}
+fn force_deleting<E: Entity>() -> Before<E> {
+    (HookName::ForceDeleting, E::force_deleting)
+}
+
+fn group<E: Entity>(session: &mut Session<InHook>, slot: u32, phase: u8, hooks: &[Before<E>]) -> Result<()> {
+    let place = &mut session.core.arena_mut::<E>().slots[slot as usize];
+    if place.hooked & phase != 0 {
+        return Ok(());
+    }
+    place.hooked |= phase;
+    let touch = place.mark == Mark::Touch;
+    for &(name, method) in hooks {
+        // A hook that took everything back ends the update before its next hook.
+        if name == HookName::Updating && !touch && dirty::<E>(&session.core, slot).is_empty() {
+            break;
+        }
+        call(session, slot, name, method)?;
+    }
+    Ok(())
+}
+
+/// Calls one hook with the entity out of its slot, so that it has `&mut self` and the session at once.
+fn call<E: Entity>(
+    session: &mut Session<InHook>,
+    slot: u32,
+    name: HookName,
+    method: fn(&mut E, &mut Hook<'_, E>) -> HookResult,
+) -> Result<()> {
+    let table = session.core.runtime.clone();
+    if !table.table::<E>()?.may_have(name.bit()) {
+        return Ok(());
+    }
+    let id = session.core.id;
+    let place = &mut session.core.arena_mut::<E>().slots[slot as usize];
+    let Some(mut entity) = place.entity.take() else {
+        return Ok(());
+    };
+    if place.original.is_none() && place.status == Status::Stored {
+        place.original = Some(Box::new(entity.clone()));
+    }
+    let generation = place.generation;
+    // The snapshot stays in its slot, because the identity map reads the key from it; the hook sees a copy.
+    let original = place.original.as_deref().cloned();
+    let dirty = match &original {
+        Some(original) => entity.diff(original),
+        None => E::TABLE.all(),
+    };
+    let changes = field_changes(original.as_ref(), &entity, &dirty);
+    let key = name_of(&entity);
+    let outcome = {
+        let mut hook = Hook {
+            handle: Handle::new(RawHandle {
+                session: id,
+                slot,
+                generation,
+            }),
+            original: original.as_ref(),
+            dirty,
+            changes,
+            session: &mut *session,
+        };
+        catch_unwind(AssertUnwindSafe(|| method(&mut entity, &mut hook)))
+    };
+    session.core.arena_mut::<E>().slots[slot as usize].entity = Some(entity);
+    match outcome {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(source)) => Err(Error::new(ErrorKind::Rejected {
+            hook: name.as_str(),
+            table: E::TABLE.name,
+            key,
+            source,
+        })),
+        Err(panic) => resume_unwind(panic),
+    }
+}

@@ -1,0 +1,447 @@
+//! Freezing: what a flush will write, as plain values, once the before-hooks are done.
+//!
+//! Every value is encoded and checked here, before the first statement. Keys, versions and timestamps that
+//! this library sets stand in the frozen values only; the entities get them when the statements succeeded.
+
+use std::ops::Range;
+
+use super::arena::{Mark, Slot, Status, name_of};
+use super::before::is_trashed;
+use super::committed::Operation;
+use super::core::{Core, Place};
+use crate::entity::Entity;
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{CivilDate, CivilDateTime, ColumnDef, ColumnSet, Key, RawHandle, SqlType, TableDef, Value};
+
+/// One entity's change, its values in [`Frozen::values`].
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) place: Place,
+    pub(crate) def: &'static TableDef,
+    pub(crate) operation: Operation,
+    /// The key; NULL while only the server can make it.
+    pub(crate) key: Value,
+    /// The version that the row must still have.
+    pub(crate) version: Option<Value>,
+    /// The columns that the statement writes.
+    pub(crate) columns: ColumnSet,
+    /// Their new values, in the order of the columns.
+    pub(crate) new: Range<usize>,
+    /// Of an update: their old values. Of a delete: those of the unique columns.
+    pub(crate) old: Range<usize>,
+    /// The columns that the entity gets back from the frozen values.
+    pub(crate) managed: ColumnSet,
+    /// Other entities that its references wait for, in [`Frozen::pending`].
+    pub(crate) pending: Range<usize>,
+}
+
+/// A reference to an entity that the same flush inserts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pending {
+    pub(crate) column: usize,
+    pub(crate) target: Place,
+    /// Where its key goes in [`Frozen::values`].
+    pub(crate) value: usize,
+    pub(crate) nullable: bool,
+}
+
+/// All changes of a flush.
+#[derive(Debug, Default)]
+pub(crate) struct Frozen {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) values: Vec<Value>,
+    pub(crate) pending: Vec<Pending>,
+    /// The time that the whole flush writes into its timestamp columns.
+    pub(crate) now: CivilDateTime,
+}
+
+impl Change {
+    /// Whether it inserts a row.
+    pub(crate) fn is_insert(&self) -> bool {
+        self.operation == Operation::Insert
+    }
+
+    /// Whether it deletes a row.
+    pub(crate) fn is_delete(&self) -> bool {
+        matches!(self.operation, Operation::Delete | Operation::ForceDelete)
+    }
+}
+
+impl Frozen {
+    /// The new value that a change writes into a column.
+    pub(crate) fn new_value(&self, change: &Change, column: usize) -> Option<&Value> {
+        let position = change.columns.iter().position(|c| c == column)?;
+        self.values.get(change.new.start + position)
+    }
+
+    /// Column, old and new value of what an update changed, without the columns that no event shows.
+    pub(crate) fn visible(&self, change: &Change) -> Vec<(usize, Value, Value)> {
+        if change.operation != Operation::Update && change.operation != Operation::Restore {
+            return Vec::new();
+        }
+        let internal = change.def.internal();
+        let values = self.values[change.old.clone()]
+            .iter()
+            .zip(&self.values[change.new.clone()]);
+        let columns = change.columns.iter().zip(values);
+        columns
+            .filter(|(column, _)| !internal.has(*column))
+            .map(|(c, (old, new))| (c, old.clone(), new.clone()))
+            .collect()
+    }
+}
+
+/// Freezes one entity, if anything of it is to be written.
+pub(super) fn freeze<E: Entity>(core: &Core, slot: u32, frozen: &mut Frozen) -> Result<()> {
+    let Some(place) = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize)) else {
+        return Ok(());
+    };
+    let Some(entity) = &place.entity else { return Ok(()) };
+    let at = Core::place::<E>(slot);
+    let soft = E::TABLE.deleted_at.is_some();
+    match (place.status, place.mark) {
+        (Status::Free | Status::Gone, _) => Ok(()),
+        (Status::New, _) => insert(core, at, entity, frozen),
+        (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(core, slot) => Ok(()),
+        (Status::Stored, Mark::Delete) if soft => update(core, at, place, Operation::Trash, frozen),
+        (Status::Stored, Mark::ForceDelete) if soft => delete(at, place, Operation::ForceDelete, frozen),
+        (Status::Stored, Mark::Delete | Mark::ForceDelete) => delete(at, place, Operation::Delete, frozen),
+        (Status::Stored, Mark::Restore) if is_trashed::<E>(core, slot) => {
+            update(core, at, place, Operation::Restore, frozen)
+        }
+        (Status::Stored, _) => update(core, at, place, Operation::Update, frozen),
+    }
+}
+
+fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) -> Result<()> {
+    let def = E::TABLE;
+    let now = frozen.now;
+    let (first_value, first_pending) = (frozen.values.len(), frozen.pending.len());
+    let mut columns = def.all();
+    let mut managed = ColumnSet::EMPTY;
+    let mut key = Value::Null;
+    for (column, about) in def.columns.iter().enumerate() {
+        let value = if column == def.id {
+            if entity.key().is_unset() {
+                managed.insert(column);
+                match E::Key::generate() {
+                    Some(made) => key = encode_key(&made, about)?,
+                    None => {
+                        columns.remove(column);
+                        continue;
+                    }
+                }
+            } else {
+                key = entity.encode(column)?;
+            }
+            key.clone()
+        } else if Some(column) == def.version {
+            managed.insert(column);
+            number(about, 1)
+        } else if (Some(column) == def.created_at || Some(column) == def.updated_at) && is_unset_time(entity, column) {
+            managed.insert(column);
+            datetime(now, about)
+        } else if let Some(handle) = entity.pending(column) {
+            managed.insert(column);
+            reference(core, about, column, handle, frozen)?
+        } else {
+            if has_time(about) {
+                managed.insert(column);
+            }
+            entity.encode(column)?
+        };
+        frozen.values.push(value);
+    }
+    frozen.changes.push(Change {
+        place: at,
+        def,
+        operation: Operation::Insert,
+        key,
+        version: None,
+        columns,
+        new: first_value..frozen.values.len(),
+        old: 0..0,
+        managed,
+        pending: first_pending..frozen.pending.len(),
+    });
+    Ok(())
+}
+
+fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operation, frozen: &mut Frozen) -> Result<()> {
+    let def = E::TABLE;
+    let (Some(entity), Some(original)) = (&place.entity, place.original.as_deref()) else {
+        return Ok(());
+    };
+    let mut differs = entity.diff(original);
+    if differs.has(def.id) {
+        let value = entity.encode(def.id)?;
+        return Err(def.key().misfit(
+            &value,
+            format!("the key of a stored row cannot change (it is {})", original.key()),
+        ));
+    }
+    // These three are this library's to write; what stands in the entity is not a change by itself.
+    for column in [def.version, def.deleted_at.filter(|_| operation != Operation::Update)]
+        .into_iter()
+        .flatten()
+    {
+        differs.remove(column);
+    }
+    let (first_new, first_pending) = (frozen.values.len(), frozen.pending.len());
+    let mut columns = ColumnSet::EMPTY;
+    let mut managed = ColumnSet::EMPTY;
+    let mut old = Vec::new();
+    let wanted = managed_columns(def, operation, place.mark);
+    for column in differs.union(&wanted).iter() {
+        let about = &def.columns[column];
+        let before = original.encode(column)?;
+        let value = if Some(column) == def.deleted_at && operation == Operation::Trash {
+            datetime(frozen.now, about)
+        } else if Some(column) == def.deleted_at && operation == Operation::Restore {
+            Value::Null
+        } else if Some(column) == def.updated_at && (!differs.has(column) || entity.encode(column)?.same(&before)) {
+            datetime(frozen.now, about)
+        } else if Some(column) == def.version {
+            continue;
+        } else if let Some(handle) = entity.pending(column) {
+            managed.insert(column);
+            reference(core, about, column, handle, frozen)?
+        } else {
+            let value = entity.encode(column)?;
+            // Different in memory, the same as stored: a time finer than its column, 1.0 and 1.00.
+            if value.same(&before) {
+                continue;
+            }
+            value
+        };
+        if wanted.has(column) || has_time(about) {
+            managed.insert(column);
+        }
+        columns.insert(column);
+        frozen.values.push(value);
+        old.push(before);
+    }
+    // Nothing but the time of an update that does not take place.
+    let only_time = columns.without(&wanted).is_empty();
+    if operation == Operation::Update && place.mark != Mark::Touch && only_time {
+        frozen.values.truncate(first_new);
+        frozen.pending.truncate(first_pending);
+        return Ok(());
+    }
+    let mut version = None;
+    if let Some(column) = def.version {
+        let about = &def.columns[column];
+        let expected = entity.encode(column)?;
+        let next = successor(&expected, about)?;
+        let position = columns.iter().take_while(|&c| c < column).count();
+        columns.insert(column);
+        managed.insert(column);
+        frozen.values.insert(first_new + position, next);
+        old.insert(position, expected.clone());
+        for pending in &mut frozen.pending[first_pending..] {
+            if pending.value >= first_new + position {
+                pending.value += 1;
+            }
+        }
+        version = Some(expected);
+    }
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let new = first_new..frozen.values.len();
+    frozen.values.append(&mut old);
+    frozen.changes.push(Change {
+        place: at,
+        def,
+        operation,
+        key: original.encode(def.id)?,
+        version,
+        columns,
+        old: new.end..frozen.values.len(),
+        new,
+        managed,
+        pending: first_pending..frozen.pending.len(),
+    });
+    Ok(())
+}
+
+fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &mut Frozen) -> Result<()> {
+    let def = E::TABLE;
+    let Some(entity) = place.original.as_deref().or(place.entity.as_ref()) else {
+        return Ok(());
+    };
+    let first = frozen.values.len();
+    for column in unique_columns(def).iter() {
+        let value = entity.encode(column)?;
+        frozen.values.push(value);
+    }
+    let version = def.version.map(|column| entity.encode(column)).transpose()?;
+    frozen.changes.push(Change {
+        place: at,
+        def,
+        operation,
+        key: entity.encode(def.id)?,
+        version,
+        columns: ColumnSet::EMPTY,
+        new: 0..0,
+        old: first..frozen.values.len(),
+        managed: ColumnSet::EMPTY,
+        pending: 0..0,
+    });
+    Ok(())
+}
+
+/// The columns that an operation writes whatever the entity says.
+fn managed_columns(def: &TableDef, operation: Operation, mark: Mark) -> ColumnSet {
+    let mut set = ColumnSet::EMPTY;
+    if let Some(column) = def.updated_at {
+        set.insert(column);
+    }
+    if operation != Operation::Update
+        && let Some(column) = def.deleted_at
+    {
+        set.insert(column);
+    }
+    // `touch()` of a table without `updated_at` writes its version, and nothing where there is none either.
+    if mark == Mark::Touch
+        && let Some(column) = def.version
+    {
+        set.insert(column);
+    }
+    set
+}
+
+/// The columns of all unique indexes and the references of a table to itself.
+pub(super) fn unique_columns(def: &TableDef) -> ColumnSet {
+    let mut set = ColumnSet::EMPTY;
+    for index in def.indexes.iter().filter(|index| index.unique) {
+        set = set.union(&ColumnSet::of(index.columns));
+    }
+    for (column, about) in def.columns.iter().enumerate() {
+        if about
+            .reference
+            .is_some_and(|reference| (reference.table)().name == def.name)
+        {
+            set.insert(column);
+        }
+    }
+    set
+}
+
+/// The value of a reference that waits for another entity: its key if it has one, else a place to fill.
+fn reference(
+    core: &Core,
+    about: &'static ColumnDef,
+    column: usize,
+    handle: RawHandle,
+    frozen: &mut Frozen,
+) -> Result<Value> {
+    let table = about.reference.map(|reference| (reference.table)());
+    let registered = table.and_then(|def| core.runtime.named(def.name));
+    let (Some(def), Some((index, registered))) = (table, registered) else {
+        let table = table.map_or(about.table, |def| def.name);
+        return Err(Error::new(ErrorKind::NotRegistered { table }));
+    };
+    if handle.session != core.id {
+        return Err(about.misfit(&Value::Null, "the reference holds a handle of another session"));
+    }
+    match (registered.ops.key_of)(core, handle) {
+        None => Err(about.misfit(
+            &Value::Null,
+            format!("the {} that the reference waits for left the session", def.name),
+        )),
+        Some(key) if !key.is_null() => Ok(key),
+        Some(_) => {
+            let target = Place {
+                table: index,
+                slot: handle.slot,
+            };
+            frozen.pending.push(Pending {
+                column,
+                target,
+                value: frozen.values.len(),
+                nullable: about.nullable,
+            });
+            Ok(Value::Null)
+        }
+    }
+}
+
+/// The key of the entity of a handle: `None` when it is gone, NULL when it is not inserted yet.
+pub(super) fn key_of<E: Entity>(core: &Core, handle: RawHandle) -> Option<Value> {
+    let slot = core.arena::<E>()?.slots.get(handle.slot as usize)?;
+    if slot.generation != handle.generation {
+        return None;
+    }
+    let entity = slot.entity.as_ref()?;
+    match slot.status {
+        Status::Free | Status::Gone => None,
+        Status::New => Some(Value::Null),
+        Status::Stored => entity.encode(E::TABLE.id).ok(),
+    }
+}
+
+fn encode_key<K: Key>(key: &K, about: &'static ColumnDef) -> Result<Value> {
+    key.encode(about)
+}
+
+/// Whether a timestamp was left as it is by default: NULL, or the epoch that chrono's types default to.
+fn is_unset_time<E: Entity>(entity: &E, column: usize) -> bool {
+    let epoch = CivilDateTime {
+        date: CivilDate {
+            year: 1970,
+            month: 1,
+            day: 1,
+        },
+        ..CivilDateTime::default()
+    };
+    match entity.encode(column) {
+        Ok(Value::Null) => true,
+        Ok(Value::DateTime(at)) => at == epoch,
+        Ok(_) => false,
+        // The zero date that the crate's own type defaults to cannot be encoded.
+        Err(_) => true,
+    }
+}
+
+fn has_time(about: &ColumnDef) -> bool {
+    matches!(about.sql, SqlType::DateTime { .. } | SqlType::Time { .. })
+}
+
+fn datetime(at: CivilDateTime, about: &ColumnDef) -> Value {
+    match about.sql {
+        SqlType::DateTime { digits } => Value::DateTime(at.cut(digits)),
+        _ => Value::DateTime(at),
+    }
+}
+
+fn number(about: &ColumnDef, number: u64) -> Value {
+    match about.sql {
+        SqlType::Integer { signed: true, .. } => Value::Int(i64::try_from(number).unwrap_or(i64::MAX)),
+        _ => Value::UInt(number),
+    }
+}
+
+/// The version after this one.
+fn successor(version: &Value, about: &'static ColumnDef) -> Result<Value> {
+    let SqlType::Integer { bytes, signed } = about.sql else {
+        return Ok(version.clone());
+    };
+    let bits = u32::from(bytes) * 8 - u32::from(signed);
+    let most = if bits >= 64 { u64::MAX } else { (1 << bits) - 1 };
+    let next = match version {
+        Value::UInt(v) if *v < most => Some(Value::UInt(v + 1)),
+        Value::Int(v) if u64::try_from(*v).map_or(true, |v| v < most) => Some(Value::Int(v + 1)),
+        _ => None,
+    };
+    next.ok_or_else(|| about.misfit(version, "the version cannot be counted further"))
+}
+
+/// How an error names the entity of a change.
+pub(super) fn describe<E: Entity>(core: &Core, slot: u32) -> String {
+    let entity = core
+        .arena::<E>()
+        .and_then(|a| a.slots.get(slot as usize))
+        .and_then(|s| s.entity.as_ref());
+    entity.map_or_else(|| "(unknown)".to_owned(), name_of)
+}

@@ -1,0 +1,345 @@
+//! Running a plan: statements in chunks, generated keys, rows counted.
+
+use super::changes::{Change, Frozen};
+use super::sql;
+use crate::error::{Error, ErrorKind, Result};
+use crate::mysql::{Connection, Params, Server};
+use crate::table::{ColumnSet, SqlType, Value};
+
+/// Placeholders that one statement may have:
+/// <https://dev.mysql.com/doc/refman/8.4/en/sql-prepared-statements.html> binds them to 16 bits.
+const MOST_PLACEHOLDERS: usize = 65_535;
+
+/// Rows beyond which an UPDATE or DELETE of many rows only gets slower.
+const MOST_ROWS: usize = 1024;
+
+/// Runs one step of the plan and returns how many statements it took.
+pub(super) fn step(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> Result<u64> {
+    let Some(first) = step.first().map(|&i| &frozen.changes[i]) else {
+        return Ok(0);
+    };
+    if first.is_insert() {
+        insert(connection, frozen, step)
+    } else if first.is_delete() {
+        delete(connection, frozen, step)
+    } else {
+        update(connection, frozen, step)
+    }
+}
+
+/// Whether a step is one statement that does nothing when it does not do all: it can run by itself.
+///
+/// An UPDATE or DELETE of many rows is not: when one of them is stale the others must be taken back.
+pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> bool {
+    let Some(first) = step.first().map(|&i| &frozen.changes[i]) else {
+        return false;
+    };
+    if !first.is_insert() {
+        return step.len() == 1;
+    }
+    let most = server
+        .insert_rows()
+        .min(MOST_PLACEHOLDERS / first.columns.len().max(1))
+        .max(1);
+    step.len() <= most && Chunks::new(frozen, step, server, most, |change| change.new.clone()).count() == 1
+}
+
+fn insert(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> Result<u64> {
+    let server = *connection.server();
+    let first = &frozen.changes[step[0]];
+    let (def, columns) = (first.def, first.columns);
+    let width = columns.len().max(1);
+    let generated = !columns.has(def.id);
+    let mut statements = 0;
+    let most = server.insert_rows().min(MOST_PLACEHOLDERS / width).max(1);
+    for chunk in Chunks::new(frozen, step, &server, most, |change| change.new.clone()) {
+        let mut params = Params::with_capacity(chunk.len() * width);
+        for &i in chunk {
+            let (new, managed) = (frozen.changes[i].new.clone(), frozen.changes[i].managed);
+            for (column, value) in columns.iter().zip(&mut frozen.values[new]) {
+                // Events of an insert carry no values, so what the entity does not get back can move.
+                params.push(if managed.has(column) {
+                    value.clone()
+                } else {
+                    std::mem::replace(value, Value::Null)
+                });
+            }
+        }
+        let done = connection.execute(&sql::insert(def, &columns, chunk.len()), params, def.name)?;
+        statements += 1;
+        if generated {
+            // A plain INSERT of several rows gets consecutive keys, the first of which is reported:
+            // https://dev.mysql.com/doc/refman/8.4/en/innodb-auto-increment-handling.html
+            let signed = matches!(def.key().sql, SqlType::Integer { signed: true, .. });
+            for (row, &i) in (0u64..).zip(chunk) {
+                let key = done.first_key.wrapping_add(row.wrapping_mul(server.key_step));
+                frozen.changes[i].key = match i64::try_from(key) {
+                    Ok(key) if signed => Value::Int(key),
+                    _ => Value::UInt(key),
+                };
+            }
+        }
+    }
+    Ok(statements)
+}
+
+fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64> {
+    let server = *connection.server();
+    let first = &frozen.changes[step[0]];
+    let (def, columns) = (first.def, first.columns);
+    let versioned = first.version.is_some();
+    let extra = 1 + usize::from(versioned);
+    if step.len() > 1 && !versioned && all_same(frozen, step) {
+        return update_same(connection, frozen, step);
+    }
+    if step.len() == 1 || !sql::joinable(def, &columns) {
+        let text = sql::update_one(def, &columns, versioned);
+        for &i in step {
+            let change = &frozen.changes[i];
+            let mut params = Params::with_capacity(columns.len() + extra);
+            frozen.values[change.new.clone()]
+                .iter()
+                .for_each(|value| params.push(value.clone()));
+            params.push(change.key.clone());
+            if let Some(version) = &change.version {
+                params.push(version.clone());
+            }
+            let done = connection.execute(&text, params, def.name)?;
+            expect(connection, frozen, &[i], done.matched)?;
+        }
+        return Ok(step.len() as u64);
+    }
+    let width = columns.len() + extra;
+    let most = MOST_ROWS.min(MOST_PLACEHOLDERS / width).max(1);
+    let mut statements = 0;
+    for chunk in Chunks::new(frozen, step, &server, most, |change| change.new.clone()) {
+        // Rows up to a power of two are filled with NULL keys, which match nothing: few texts, kept prepared.
+        let rows = padded(chunk.len(), most);
+        let mut params = Params::with_capacity(rows * width);
+        for &i in chunk {
+            let change = &frozen.changes[i];
+            params.push(change.key.clone());
+            if let Some(version) = &change.version {
+                params.push(version.clone());
+            }
+            frozen.values[change.new.clone()]
+                .iter()
+                .for_each(|value| params.push(joined(value)));
+        }
+        for _ in chunk.len() * width..rows * width {
+            params.push(Value::Null);
+        }
+        let text = sql::update_join(def, &columns, versioned, rows, &server);
+        let done = connection.execute(&text, params, def.name)?;
+        statements += 1;
+        expect(connection, frozen, chunk, done.matched)?;
+    }
+    Ok(statements)
+}
+
+/// A value in the form in which it goes through the table value constructor of a join.
+fn joined(value: &Value) -> Value {
+    match value {
+        Value::Date(_) | Value::DateTime(_) | Value::Time(_) => Value::Text(value.to_string()),
+        Value::Float(number) => Value::Text(format!("{:e}", f64::from(*number))),
+        Value::Double(number) => Value::Text(format!("{number:e}")),
+        other => other.clone(),
+    }
+}
+
+/// Whether all changes of a step write the same values.
+fn all_same(frozen: &Frozen, step: &[usize]) -> bool {
+    let values = |i: usize| &frozen.values[frozen.changes[i].new.clone()];
+    let first = values(step[0]);
+    step[1..]
+        .iter()
+        .all(|&i| values(i).iter().zip(first).all(|(a, b)| a.same(b)))
+}
+
+fn update_same(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64> {
+    let first = &frozen.changes[step[0]];
+    let (def, columns) = (first.def, first.columns);
+    let most = MOST_ROWS.min(MOST_PLACEHOLDERS - columns.len());
+    let mut statements = 0;
+    for chunk in step.chunks(most) {
+        let rows = padded(chunk.len(), most);
+        let mut params = Params::with_capacity(columns.len() + rows);
+        frozen.values[first.new.clone()]
+            .iter()
+            .for_each(|value| params.push(value.clone()));
+        keys(frozen, chunk, rows, &mut params);
+        let done = connection.execute(&sql::update_same(def, &columns, rows), params, def.name)?;
+        statements += 1;
+        expect(connection, frozen, chunk, done.matched)?;
+    }
+    Ok(statements)
+}
+
+fn delete(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64> {
+    let first = &frozen.changes[step[0]];
+    let def = first.def;
+    let versioned = first.version.is_some();
+    let mut statements = 0;
+    for chunk in step.chunks(MOST_ROWS) {
+        let rows = padded(chunk.len(), MOST_ROWS);
+        let mut params = Params::with_capacity(rows * 2);
+        if versioned {
+            for row in 0..rows {
+                let change = &frozen.changes[chunk[row.min(chunk.len() - 1)]];
+                params.push(change.key.clone());
+                params.push(change.version.clone().unwrap_or(Value::Null));
+            }
+        } else {
+            keys(frozen, chunk, rows, &mut params);
+        }
+        let done = connection.execute(&sql::delete(def, versioned, rows), params, def.name)?;
+        statements += 1;
+        expect(connection, frozen, chunk, done.matched)?;
+    }
+    Ok(statements)
+}
+
+/// The keys of a chunk, the last one repeated: an IN list may name a row twice.
+fn keys(frozen: &Frozen, chunk: &[usize], rows: usize, params: &mut Params) {
+    for row in 0..rows {
+        params.push(frozen.changes[chunk[row.min(chunk.len() - 1)]].key.clone());
+    }
+}
+
+/// The next power of two, so that statements of few sizes are kept prepared.
+fn padded(rows: usize, most: usize) -> usize {
+    if rows <= 2 {
+        rows
+    } else {
+        rows.next_power_of_two().min(most)
+    }
+}
+
+/// Every row must have matched; if not, looks which of them changed or are gone.
+fn expect(connection: &mut Connection, frozen: &Frozen, chunk: &[usize], matched: u64) -> Result<()> {
+    if matched == chunk.len() as u64 {
+        return Ok(());
+    }
+    let def = frozen.changes[chunk[0]].def;
+    let deleting = frozen.changes[chunk[0]].is_delete();
+    let mut params = Params::with_capacity(chunk.len());
+    keys(frozen, chunk, chunk.len(), &mut params);
+    let mut found: Vec<(String, Option<String>)> = Vec::new();
+    connection.select(&sql::look_again(def, chunk.len()), params, def.name, &mut |row| {
+        let values = row.values_mut();
+        let version = values.get(1).map(plain);
+        found.push((values.first().map(plain).unwrap_or_default(), version));
+        Ok(())
+    })?;
+    let stale = chunk.iter().map(|&i| &frozen.changes[i]).filter(|change| {
+        let row = found.iter().find(|(key, _)| *key == plain(&change.key));
+        match (row, &change.version) {
+            (None, _) => {
+                !deleting || change.version.is_some() || !found.iter().any(|(key, _)| *key == plain(&change.key))
+            }
+            // What this transaction has just written counts as it should be.
+            (Some((_, Some(version))), Some(expected)) => {
+                let written = def.version.and_then(|column| frozen.new_value(change, column));
+                *version != plain(expected) && written.is_none_or(|written| *version != plain(written))
+            }
+            (Some(_), _) => false,
+        }
+    });
+    let keys: Vec<String> = stale.map(|change| display(&change.key)).collect();
+    let keys = if keys.is_empty() {
+        chunk.iter().map(|&i| display(&frozen.changes[i].key)).collect()
+    } else {
+        keys
+    };
+    Err(Error::new(ErrorKind::Stale { table: def.name, keys }))
+}
+
+/// A key or version as text, whichever of the forms it came in.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn display(key: &Value) -> String {
+    match key {
+        Value::Text(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Fills in one reference that was inserted as NULL, once its target has its key.
+pub(super) fn fill_in(connection: &mut Connection, change: &Change, column: usize, target: &Value) -> Result<()> {
+    let def = change.def;
+    let columns = ColumnSet::of(&[column]);
+    let mut params = Params::with_capacity(2);
+    params.push(target.clone());
+    params.push(change.key.clone());
+    connection
+        .execute(&sql::update_one(def, &columns, false), params, def.name)
+        .map(|_| ())
+}
+
+/// Gives the row another value of a unique index for a moment.
+pub(super) fn park(connection: &mut Connection, change: &Change, column: usize, value: Value) -> Result<()> {
+    fill_in(connection, change, column, &value)
+}
+
+/// Cuts a step into chunks by rows and by what a packet holds.
+struct Chunks<'a> {
+    rest: &'a [usize],
+    sizes: Vec<usize>,
+    most_rows: usize,
+    most_bytes: usize,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(
+        frozen: &Frozen,
+        step: &'a [usize],
+        server: &Server,
+        most_rows: usize,
+        values: impl Fn(&Change) -> std::ops::Range<usize>,
+    ) -> Self {
+        let size = |&i: &usize| {
+            frozen.values[values(&frozen.changes[i])]
+                .iter()
+                .map(Params::size_of)
+                .sum::<usize>()
+        };
+        let sizes = step.iter().map(size).collect();
+        // A quarter of the packet is left for what the sizes do not count.
+        Chunks {
+            rest: step,
+            sizes,
+            most_rows,
+            most_bytes: server.max_packet / 4 * 3,
+        }
+    }
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = &'a [usize];
+
+    fn next(&mut self) -> Option<&'a [usize]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let mut bytes = 0;
+        let mut rows = 0;
+        for size in self.sizes.iter().take(self.most_rows) {
+            bytes += size;
+            // A single row that is too large is sent all the same, for the server to say so.
+            if bytes > self.most_bytes && rows > 0 {
+                break;
+            }
+            rows += 1;
+        }
+        self.sizes.drain(..rows);
+        let (chunk, rest) = self.rest.split_at(rows);
+        self.rest = rest;
+        Some(chunk)
+    }
+}

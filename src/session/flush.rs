@@ -1,0 +1,494 @@
+//! Flush: collect, before-hooks, freeze, plan, execute, commit, accept, after-hooks, events.
+
+use std::fmt;
+
+use super::accept::{Accepted, Manner};
+use super::after::{self, HookFailure, merge_all};
+use super::before;
+use super::changes::{Change, Frozen};
+use super::committed::Operation;
+use super::core::{Core, Place};
+use super::execute;
+use super::plan::{self, Action, Node, Plan};
+use super::publish::publish;
+use super::ties::{Why, parking_value, ties};
+use super::transaction::{self, Transaction};
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::Runtime;
+use crate::table::{CivilDateTime, Value};
+
+/// What a flush did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct FlushReport {
+    /// Rows inserted.
+    pub inserted: u64,
+    /// Rows updated, restored ones among them.
+    pub updated: u64,
+    /// Rows deleted, soft deletes among them.
+    pub deleted: u64,
+    /// Statements that wrote rows; BEGIN and COMMIT do not count.
+    pub statements: u64,
+    /// Events handed over for sending. Those of a transaction are counted by the report of its end.
+    pub events: u64,
+    /// Past-tense hooks that panicked; what they were told of is committed.
+    pub hook_failures: Vec<HookFailure>,
+    /// Events that could not be handed over; what they tell of is committed.
+    pub delivery_failures: Vec<Error>,
+}
+
+impl FlushReport {
+    /// Rows written, of any operation.
+    pub fn rows(&self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.rows() == 0
+    }
+
+    pub(super) fn add(&mut self, other: FlushReport) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+        self.statements += other.statements;
+        self.events += other.events;
+        self.hook_failures.extend(other.hook_failures);
+        self.delivery_failures.extend(other.delivery_failures);
+    }
+
+    fn count(&mut self, operation: Operation) {
+        match operation {
+            Operation::Insert => self.inserted += 1,
+            Operation::Update | Operation::Restore => self.updated += 1,
+            Operation::Delete | Operation::Trash | Operation::ForceDelete => self.deleted += 1,
+        }
+    }
+}
+
+impl fmt::Display for FlushReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} inserted, {} updated, {} deleted in {} statement(s), {} event(s)",
+            self.inserted, self.updated, self.deleted, self.statements, self.events
+        )?;
+        for failure in &self.hook_failures {
+            write!(f, "; {failure}")?;
+        }
+        for failure in &self.delivery_failures {
+            write!(f, "; {failure}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Flushes a session.
+pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
+    if core.touched.is_empty() {
+        return Ok(FlushReport::default());
+    }
+    let touched = collect(core);
+    before::run(core, &touched)?;
+    let mut frozen = freeze(core)?;
+    if frozen.changes.is_empty() {
+        settle(core);
+        return Ok(FlushReport::default());
+    }
+    let (plan, broken) = make_plan(core, &frozen)?;
+    if core.transaction.is_some() {
+        within(core, &mut frozen, &plan, &broken)
+    } else {
+        alone(core, &mut frozen, &plan, &broken)
+    }
+}
+
+/// The touched entities: tables parents first, in a table stored rows by key, then new ones as they came.
+fn collect(core: &mut Core) -> Vec<Place> {
+    let runtime = core.runtime.clone();
+    let mut touched = std::mem::take(&mut core.touched);
+    let mut places: Vec<Place> = Vec::with_capacity(touched.len());
+    let mut tables: Vec<u32> = touched.iter().map(|place| place.table).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    tables.sort_by_key(|&table| runtime.registered(table as usize).map_or(u32::MAX, |t| t.rank));
+    for table in tables {
+        let mut slots: Vec<u32> = touched
+            .iter()
+            .filter(|place| place.table == table)
+            .map(|place| place.slot)
+            .collect();
+        match runtime.registered(table as usize) {
+            Some(registered) => (registered.ops.sort)(core, &mut slots),
+            // Told by `freeze`, which names the table.
+            None => slots.sort_unstable(),
+        }
+        places.extend(slots.into_iter().map(|slot| Place { table, slot }));
+    }
+    touched.clear();
+    touched.extend_from_slice(&places);
+    core.touched = touched;
+    places
+}
+
+/// Freezes everything that was touched, by the hooks too.
+fn freeze(core: &mut Core) -> Result<Frozen> {
+    let places = collect(core);
+    let runtime = core.runtime.clone();
+    let mut frozen = Frozen {
+        now: CivilDateTime::now(),
+        ..Frozen::default()
+    };
+    frozen.changes.reserve(places.len());
+    for place in places {
+        match runtime.registered(place.table as usize) {
+            Some(table) => (table.ops.freeze)(core, place.slot, &mut frozen)?,
+            None => {
+                return Err(Error::new(ErrorKind::NotRegistered {
+                    table: core.table_name(place.table),
+                }));
+            }
+        }
+    }
+    Ok(frozen)
+}
+
+/// A tie that the plan broke, as what has to be done about it.
+enum Broken {
+    /// The reference at this position of [`Frozen::pending`], of this change, is filled in later.
+    FillIn { change: usize, pending: usize },
+    /// This change's row gets another value in the index before all else.
+    Park { change: usize, index: usize },
+}
+
+fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
+    let rank = |change: &Change| {
+        core.runtime
+            .registered(change.place.table as usize)
+            .map_or(u32::MAX, |t| t.rank)
+    };
+    let nodes: Vec<Node<'_>> = frozen
+        .changes
+        .iter()
+        .map(|change| Node {
+            rank: rank(change),
+            action: match change.operation {
+                Operation::Insert => Action::Insert,
+                Operation::Update | Operation::Trash | Operation::Restore => Action::Update,
+                Operation::Delete | Operation::ForceDelete => Action::Delete,
+            },
+            shape: change.columns,
+            key: &change.key,
+        })
+        .collect();
+    let (ties, why) = ties(frozen);
+    let plan = plan::plan(&nodes, &ties).map_err(|circle| {
+        let name = |&i: &usize| {
+            let change: &Change = &frozen.changes[i];
+            let table = core.runtime.registered(change.place.table as usize);
+            let key = table
+                .map(|table| (table.ops.name)(core, change.place.slot))
+                .unwrap_or_default();
+            format!("{} {key}", change.def.name)
+        };
+        Error::new(ErrorKind::ReferenceCycle {
+            entities: circle.iter().map(name).collect(),
+        })
+    })?;
+    let broken = plan.broken.iter().filter_map(|&tie| match why[tie] {
+        Why::Reference(pending) => Some(Broken::FillIn {
+            change: ties[tie].after,
+            pending,
+        }),
+        Why::Unique(index) => Some(Broken::Park {
+            change: ties[tie].before,
+            index,
+        }),
+        Why::Delete => None,
+    });
+    let broken = broken.collect();
+    Ok((plan, broken))
+}
+
+/// A flush that is a transaction of its own: one for each pool.
+fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -> Result<FlushReport> {
+    if let Some(outcome) = one_statement(core, frozen, plan, broken) {
+        let statements = outcome?;
+        let pools: Vec<usize> = core.runtime.mysql.iter().enumerate().map(|(pool, _)| pool).collect();
+        return finish(core, frozen, plan, statements, &pools);
+    }
+    let mut transaction = Transaction::default();
+    let runtime = core.runtime.clone();
+    let executed = execute_all(&runtime, &mut transaction, frozen, plan, broken);
+    let statements = match executed {
+        Ok(statements) => statements,
+        Err(error) => {
+            transaction.abandon();
+            return Err(error);
+        }
+    };
+    let (committed, outcome) = transaction.commit();
+    let report = if committed.is_empty() {
+        FlushReport::default()
+    } else {
+        finish(core, frozen, plan, statements, &committed)?
+    };
+    outcome.map(|()| report)
+}
+
+/// The pool of a plan of exactly one statement that does nothing when it does not do all.
+fn is_one_statement(runtime: &Runtime, frozen: &Frozen, plan: &Plan, broken: &[Broken]) -> Option<usize> {
+    let [step] = plan.steps.as_slice() else { return None };
+    if !broken.is_empty() || !frozen.pending.is_empty() {
+        return None;
+    }
+    let pool = runtime.registered(frozen.changes[step[0]].place.table as usize)?.mysql;
+    execute::is_single(frozen, step, runtime.mysql.get(pool)?.server()).then_some(pool)
+}
+
+/// Runs such a plan without BEGIN and COMMIT.
+fn one_statement(core: &Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -> Option<Result<u64>> {
+    let pool = is_one_statement(&core.runtime, frozen, plan, broken)?;
+    let run = |frozen: &mut Frozen| {
+        let mut connection = core.runtime.mysql[pool].get()?;
+        execute::step(&mut connection, frozen, &plan.steps[0]).map_err(|error| {
+            // The server commits by itself: lost once the statement was sent, its outcome is unknown.
+            if connection.was_sent() {
+                error.into_commit_unknown()
+            } else {
+                error
+            }
+        })
+    };
+    Some(run(frozen))
+}
+
+/// A flush inside an open transaction: after-hooks and events wait for its end.
+fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -> Result<FlushReport> {
+    let Some(mut transaction) = core.transaction.take() else {
+        return Ok(FlushReport::default());
+    };
+    let runtime = core.runtime.clone();
+    // A failed flush takes back its own statements only, as far as the server lets it.
+    let single = is_one_statement(&runtime, frozen, plan, broken).is_some();
+    if !single && let Err(error) = transaction.nest() {
+        core.transaction = Some(transaction);
+        return Err(error);
+    }
+    let mut executed = execute_all(&runtime, &mut transaction, frozen, plan, broken);
+    if !single && executed.is_ok() {
+        executed = transaction.unnest().and(executed);
+    }
+    core.transaction = Some(transaction);
+    let statements = match executed {
+        Ok(statements) => statements,
+        Err(error) => {
+            if !single {
+                transaction::roll_back(core);
+            }
+            return Err(error);
+        }
+    };
+    let mut report = FlushReport {
+        statements,
+        ..FlushReport::default()
+    };
+    for &i in plan.steps.iter().flatten() {
+        let change = &frozen.changes[i];
+        let Some(table) = runtime.registered(change.place.table as usize) else {
+            continue;
+        };
+        report.count(change.operation);
+        let manner = Manner {
+            undoable: true,
+            hooks: wants_hooks(core, change),
+        };
+        let (mut accepted, undo) = (table.ops.accept)(core, change, frozen, manner)?;
+        if !table.streams.is_empty() {
+            accepted.values = frozen.visible(change);
+        }
+        if let Some(transaction) = &mut core.transaction {
+            transaction.accepted.push(accepted);
+            if let Some(undo) = undo {
+                transaction.note_undo(undo);
+            }
+        }
+    }
+    settle(core);
+    Ok(report)
+}
+
+/// Accepts what was committed, runs the after-hooks and publishes.
+fn finish(core: &mut Core, frozen: &Frozen, plan: &Plan, statements: u64, pools: &[usize]) -> Result<FlushReport> {
+    let runtime = core.runtime.clone();
+    let mut report = FlushReport {
+        statements,
+        ..FlushReport::default()
+    };
+    let mut all: Vec<Accepted> = Vec::with_capacity(frozen.changes.len());
+    for &i in plan.steps.iter().flatten() {
+        let change = &frozen.changes[i];
+        let Some(table) = runtime.registered(change.place.table as usize) else {
+            continue;
+        };
+        if !pools.contains(&table.mysql) {
+            continue;
+        }
+        report.count(change.operation);
+        let manner = Manner {
+            undoable: false,
+            hooks: wants_hooks(core, change),
+        };
+        let (mut accepted, _) = (table.ops.accept)(core, change, frozen, manner)?;
+        if !table.streams.is_empty() {
+            accepted.values = frozen.visible(change);
+        }
+        if accepted.kept.is_some() || !table.streams.is_empty() {
+            all.push(accepted);
+        }
+    }
+    if pools.len() == runtime.mysql.len() {
+        settle(core);
+    }
+    tell(core, all, &mut report);
+    Ok(report)
+}
+
+/// After-hooks and events of committed changes.
+pub(super) fn tell(core: &Core, all: Vec<Accepted>, report: &mut FlushReport) {
+    let runtime = &core.runtime;
+    for accepted in &all {
+        if let Some(table) = runtime.registered(accepted.place.table as usize) {
+            (table.ops.after)(core, runtime, accepted, &mut report.hook_failures);
+        }
+    }
+    let published = publish(runtime, &all);
+    report.events += published.events;
+    report.delivery_failures.extend(published.problems);
+}
+
+/// Ends the outermost transaction: commit, then what waited for it.
+pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
+    let Some(mut transaction) = core.transaction.take() else {
+        return Ok(FlushReport::default());
+    };
+    let runtime = core.runtime.clone();
+    let (committed, outcome) = transaction.commit();
+    if outcome.is_err() {
+        // Of several pools some may have committed: theirs stays, the rest is taken back.
+        let lost = transaction.split_off(|place| !committed.contains(&pool_of(&runtime, place)));
+        core.transaction = Some(lost);
+        transaction::roll_back(core);
+    }
+    let accepted = std::mem::take(&mut transaction.accepted);
+    transaction::settle(core, transaction);
+    let mut report = FlushReport::default();
+    tell(core, merge_all(&runtime, accepted), &mut report);
+    outcome.map(|()| report)
+}
+
+fn pool_of(runtime: &Runtime, place: Place) -> usize {
+    runtime.registered(place.table as usize).map_or(0, |table| table.mysql)
+}
+
+fn wants_hooks(core: &Core, change: &Change) -> bool {
+    let table = core.runtime.registered(change.place.table as usize);
+    !core.without_hooks && table.is_some_and(|table| table.may_have(after::bits(change.operation)))
+}
+
+/// What was touched but not changed is clean again.
+fn settle(core: &mut Core) {
+    let runtime = core.runtime.clone();
+    for place in std::mem::take(&mut core.touched) {
+        if let Some(table) = runtime.registered(place.table as usize) {
+            (table.ops.settle)(core, place.slot);
+        }
+    }
+}
+
+fn execute_all(
+    runtime: &Runtime,
+    transaction: &mut Transaction,
+    frozen: &mut Frozen,
+    plan: &Plan,
+    broken: &[Broken],
+) -> Result<u64> {
+    let pool_of = |place: Place| pool_of(runtime, place);
+    let mut statements = 0;
+    for action in broken {
+        let Broken::Park { change, index } = action else {
+            continue;
+        };
+        let change = &frozen.changes[*change];
+        let columns = change.def.indexes.get(*index).map_or(&[][..], |index| index.columns);
+        let parked = columns
+            .iter()
+            .find_map(|&column| Some((column, parking_value(change.def, column)?)));
+        if let Some((column, value)) = parked {
+            let connection = transaction.connection(runtime, pool_of(change.place))?;
+            execute::park(connection, change, column, value)?;
+            statements += 1;
+        }
+    }
+    let inserted: std::collections::HashMap<Place, usize> = if frozen.pending.is_empty() {
+        std::collections::HashMap::new()
+    } else {
+        frozen
+            .changes
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.is_insert())
+            .map(|(i, c)| (c.place, i))
+            .collect()
+    };
+    let later: Vec<usize> = broken
+        .iter()
+        .filter_map(|b| {
+            if let Broken::FillIn { pending, .. } = b {
+                Some(*pending)
+            } else {
+                None
+            }
+        })
+        .collect();
+    for step in &plan.steps {
+        for &i in step {
+            for position in frozen.changes[i].pending.clone() {
+                if later.contains(&position) {
+                    continue;
+                }
+                let pending = frozen.pending[position];
+                frozen.values[pending.value] = key_of_inserted(frozen, &inserted, pending.target)?;
+            }
+        }
+        let connection = transaction.connection(runtime, pool_of(frozen.changes[step[0]].place))?;
+        statements += execute::step(connection, frozen, step)?;
+    }
+    for action in broken {
+        let Broken::FillIn { change, pending } = action else {
+            continue;
+        };
+        let pending = frozen.pending[*pending];
+        let key = key_of_inserted(frozen, &inserted, pending.target)?;
+        let connection = transaction.connection(runtime, pool_of(frozen.changes[*change].place))?;
+        execute::fill_in(connection, &frozen.changes[*change], pending.column, &key)?;
+        frozen.values[pending.value] = key;
+        statements += 1;
+    }
+    Ok(statements)
+}
+
+fn key_of_inserted(
+    frozen: &Frozen,
+    inserted: &std::collections::HashMap<Place, usize>,
+    target: Place,
+) -> Result<Value> {
+    let change = inserted
+        .get(&target)
+        .map(|&i| &frozen.changes[i])
+        .filter(|change| !change.key.is_null());
+    change
+        .map(|change| change.key.clone())
+        .ok_or_else(|| Error::config("a reference waits for an entity that this flush does not insert"))
+}

@@ -1,0 +1,184 @@
+//! The functions of the session that know an entity's type, behind one table of pointers per type.
+//!
+//! Everything else of a flush works on plain values, so that it is compiled once and not for each entity.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use super::accept::{self, Acceptance, Accepted, Manner, Undo};
+use super::after::{self, HookFailure};
+use super::arena::{Mark, Status};
+use super::changes::{self, Change, Frozen};
+use super::core::Core;
+use super::{InHook, Session, before};
+use crate::entity::Entity;
+use crate::error::Result;
+use crate::runtime::Runtime;
+use crate::table::{RawHandle, TableDef, Value};
+
+/// What a flush asks of an entity's type.
+pub(crate) struct EntityOps {
+    pub(crate) def: &'static TableDef,
+    /// Sorts touched slots: stored ones by key, then new ones as they came.
+    pub(crate) sort: fn(&Core, &mut Vec<u32>),
+    pub(crate) name: fn(&Core, u32) -> String,
+    pub(crate) before: fn(&mut Session<InHook>, u32) -> Result<()>,
+    pub(crate) reset: fn(&mut Core, u32),
+    pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
+    pub(crate) freeze: fn(&Core, u32, &mut Frozen) -> Result<()>,
+    pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<Acceptance>,
+    pub(crate) merge: fn(&mut Accepted, Accepted),
+    pub(crate) after: fn(&Core, &Arc<Runtime>, &Accepted, &mut Vec<HookFailure>),
+    pub(crate) settle: fn(&mut Core, u32),
+    pub(crate) undo: fn(&mut Core, Undo),
+    pub(crate) set_mark: fn(&mut Core, u32, Mark),
+    pub(crate) drop_new: fn(&mut Core, u32),
+    pub(crate) release: fn(&mut Core, u32),
+    /// For another try of a transaction: a copy of an edited entity, and putting it back.
+    pub(crate) save: fn(&mut Core, u32) -> Option<Box<dyn Any + Send>>,
+    pub(crate) restore: fn(&mut Core, u32, Box<dyn Any + Send>),
+    pub(crate) evict: fn(&mut Core, u32),
+    pub(crate) refresh: fn(&mut Core, u32) -> Result<()>,
+}
+
+impl fmt::Debug for EntityOps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntityOps")
+            .field("table", &self.def.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The table of pointers of `E`.
+pub(crate) struct Of<E>(std::marker::PhantomData<E>);
+
+impl<E: Entity> Of<E> {
+    pub(crate) const OPS: EntityOps = EntityOps {
+        def: E::TABLE,
+        sort: sort::<E>,
+        name: changes::describe::<E>,
+        before: before::before::<E>,
+        reset: before::reset_slot::<E>,
+        key_of: changes::key_of::<E>,
+        freeze: changes::freeze::<E>,
+        accept: accept::accept::<E>,
+        merge: after::merge::<E>,
+        after: after::after::<E>,
+        settle: settle::<E>,
+        undo: accept::undo::<E>,
+        set_mark: set_mark::<E>,
+        drop_new: drop_new::<E>,
+        release: release::<E>,
+        save: save::<E>,
+        restore: restore::<E>,
+        evict: evict::<E>,
+        refresh: refresh::<E>,
+    };
+}
+
+fn sort<E: Entity>(core: &Core, slots: &mut Vec<u32>) {
+    let Some(arena) = core.arena::<E>() else {
+        return slots.clear();
+    };
+    let status = |slot: u32| {
+        arena
+            .slots
+            .get(slot as usize)
+            .filter(|s| s.touched)
+            .map_or(Status::Free, |s| s.status)
+    };
+    slots.retain(|&slot| matches!(status(slot), Status::New | Status::Stored));
+    let (mut stored, mut new): (Vec<u32>, Vec<u32>) = slots.iter().partition(|&&slot| status(slot) == Status::Stored);
+    let key = |slot: u32| arena.slots[slot as usize].stored_key();
+    stored.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
+    stored.dedup();
+    // A slot may be listed twice when it was freed and used again; the last listing is the one that counts.
+    if new.len() > 1 {
+        let mut last = std::collections::HashMap::with_capacity(new.len());
+        for (at, &slot) in new.iter().enumerate() {
+            last.insert(slot, at);
+        }
+        let mut at = 0;
+        new.retain(|slot| {
+            at += 1;
+            last.get(slot) == Some(&(at - 1))
+        });
+    }
+    stored.append(&mut new);
+    *slots = stored;
+}
+
+/// What was touched but not changed needs no snapshot any more.
+fn settle<E: Entity>(core: &mut Core, slot: u32) {
+    if let Some(place) = core.arena_mut::<E>().slots.get_mut(slot as usize)
+        && place.touched
+    {
+        place.touched = false;
+        place.mark = Mark::None;
+        if place.status == Status::Stored {
+            place.original = None;
+        }
+    }
+}
+
+fn set_mark<E: Entity>(core: &mut Core, slot: u32, mark: Mark) {
+    if let Some(place) = core.arena_mut::<E>().slots.get_mut(slot as usize) {
+        place.mark = mark;
+    }
+}
+
+fn drop_new<E: Entity>(core: &mut Core, slot: u32) {
+    let arena = core.arena_mut::<E>();
+    if arena
+        .slots
+        .get(slot as usize)
+        .is_some_and(|place| place.status == Status::New)
+    {
+        arena.remove(slot);
+    }
+}
+
+fn release<E: Entity>(core: &mut Core, slot: u32) {
+    core.arena_mut::<E>().release(slot);
+}
+
+fn save<E: Entity>(core: &mut Core, slot: u32) -> Option<Box<dyn Any + Send>> {
+    let entity = core.arena_mut::<E>().slots.get(slot as usize)?.entity.clone()?;
+    Some(Box::new(entity))
+}
+
+fn restore<E: Entity>(core: &mut Core, slot: u32, entity: Box<dyn Any + Send>) {
+    if let (Some(place), Ok(entity)) = (
+        core.arena_mut::<E>().slots.get_mut(slot as usize),
+        entity.downcast::<E>(),
+    ) && place.entity.is_some()
+    {
+        place.entity = Some(*entity);
+    }
+}
+
+fn evict<E: Entity>(core: &mut Core, slot: u32) {
+    core.arena_mut::<E>().remove(slot);
+}
+
+/// Reads the row of a slot again; one that is gone leaves the session.
+fn refresh<E: Entity>(core: &mut Core, slot: u32) -> Result<()> {
+    let session = core.id;
+    let arena = core.arena_mut::<E>();
+    if arena
+        .slots
+        .get(slot as usize)
+        .is_none_or(|place| place.status != Status::Stored)
+    {
+        return Ok(());
+    }
+    let handle = arena.handle(session, slot);
+    match core.refresh(handle) {
+        Err(error) if error.is_not_found() => {
+            evict::<E>(core, slot);
+            Ok(())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,209 @@
+//! The texts of the statements that a flush runs. Text only: values are bound by the caller.
+
+use std::fmt::Write;
+
+use crate::mysql::{Identifier, Server};
+use crate::table::{ColumnDef, ColumnSet, SqlType, TableDef};
+
+/// `INSERT INTO t (a,b) VALUES (?,?),(?,?)…`
+pub(super) fn insert(def: &TableDef, columns: &ColumnSet, rows: usize) -> String {
+    let width = columns.len();
+    let mut sql = String::with_capacity(64 + width * 16 + rows * (width * 2 + 2));
+    push(&mut sql, format_args!("INSERT INTO {} (", Identifier(def.name)));
+    for (i, column) in columns.iter().enumerate() {
+        comma(&mut sql, i);
+        push(&mut sql, format_args!("{}", Identifier(def.columns[column].name)));
+    }
+    sql.push_str(") VALUES ");
+    let row = placeholders(width, "");
+    for i in 0..rows {
+        comma(&mut sql, i);
+        sql.push_str(&row);
+    }
+    sql
+}
+
+/// `UPDATE t SET a=?,b=? WHERE id=? [AND version=?]`
+pub(super) fn update_one(def: &TableDef, columns: &ColumnSet, versioned: bool) -> String {
+    let mut sql = set_clause(def, columns);
+    push(&mut sql, format_args!(" WHERE {}=?", Identifier(def.key().name)));
+    if let Some(version) = def.version.filter(|_| versioned) {
+        push(
+            &mut sql,
+            format_args!(" AND {}=?", Identifier(def.columns[version].name)),
+        );
+    }
+    sql
+}
+
+/// `UPDATE t SET a=?,b=? WHERE id IN (?,?…)`: all rows get the same values.
+pub(super) fn update_same(def: &TableDef, columns: &ColumnSet, rows: usize) -> String {
+    let mut sql = set_clause(def, columns);
+    push(
+        &mut sql,
+        format_args!(" WHERE {} IN {}", Identifier(def.key().name), placeholders(rows, "")),
+    );
+    sql
+}
+
+/// `UPDATE t JOIN (SELECT CAST(…) k, … FROM DUAL WHERE FALSE UNION ALL VALUES (?,…),…) v ON t.id=v.k SET …`
+///
+/// The first SELECT has no row; its casts alone give the columns of the table value constructor their types.
+/// Without them the first row's values would: a longer text in a later row would be refused, or cut without
+/// strict mode, and so would any number after a NULL.
+pub(super) fn update_join(
+    def: &TableDef,
+    columns: &ColumnSet,
+    versioned: bool,
+    rows: usize,
+    server: &Server,
+) -> String {
+    let version = def.version.filter(|_| versioned);
+    let mut sql = format!("UPDATE {} t JOIN (SELECT {} k", Identifier(def.name), typed(def.key()));
+    if let Some(version) = version {
+        push(&mut sql, format_args!(",{} e", typed(&def.columns[version])));
+    }
+    for (i, column) in columns.iter().enumerate() {
+        push(&mut sql, format_args!(",{} c{i}", typed(&def.columns[column])));
+    }
+    sql.push_str(" FROM DUAL WHERE FALSE UNION ALL VALUES ");
+    let row = placeholders(
+        1 + usize::from(version.is_some()) + columns.len(),
+        server.row_constructor(),
+    );
+    for i in 0..rows {
+        comma(&mut sql, i);
+        sql.push_str(&row);
+    }
+    push(
+        &mut sql,
+        format_args!(") v ON t.{}=v.k{}", Identifier(def.key().name), collate(def.key())),
+    );
+    if let Some(version) = version {
+        push(
+            &mut sql,
+            format_args!(" AND t.{}=v.e", Identifier(def.columns[version].name)),
+        );
+    }
+    sql.push_str(" SET ");
+    for (i, column) in columns.iter().enumerate() {
+        comma(&mut sql, i);
+        push(
+            &mut sql,
+            format_args!("t.{}=v.c{i}", Identifier(def.columns[column].name)),
+        );
+    }
+    sql
+}
+
+/// `DELETE FROM t WHERE id IN (?,?…)`, or by pairs of key and version.
+pub(super) fn delete(def: &TableDef, versioned: bool, rows: usize) -> String {
+    let key = Identifier(def.key().name);
+    let mut sql = format!("DELETE FROM {} WHERE ", Identifier(def.name));
+    match def.version.filter(|_| versioned) {
+        Some(version) => {
+            let version = Identifier(def.columns[version].name);
+            if rows == 1 {
+                push(&mut sql, format_args!("{key}=? AND {version}=?"));
+            } else {
+                push(&mut sql, format_args!("({key},{version}) IN ("));
+                for i in 0..rows {
+                    comma(&mut sql, i);
+                    sql.push_str("(?,?)");
+                }
+                sql.push(')');
+            }
+        }
+        None if rows == 1 => push(&mut sql, format_args!("{key}=?")),
+        None => push(&mut sql, format_args!("{key} IN {}", placeholders(rows, ""))),
+    }
+    sql
+}
+
+/// `SELECT id[,version] FROM t WHERE id IN (?,…) LOCK IN SHARE MODE`: what the rows look like now, not in
+/// the transaction's older view. The form that both servers know.
+pub(super) fn look_again(def: &TableDef, rows: usize) -> String {
+    let mut sql = format!("SELECT {}", Identifier(def.key().name));
+    if let Some(version) = def.version {
+        push(&mut sql, format_args!(",{}", Identifier(def.columns[version].name)));
+    }
+    let key = Identifier(def.key().name);
+    push(
+        &mut sql,
+        format_args!(
+            " FROM {} WHERE {key} IN {} LOCK IN SHARE MODE",
+            Identifier(def.name),
+            placeholders(rows, "")
+        ),
+    );
+    sql
+}
+
+/// Whether values of these columns can go through the table value constructor of a join.
+pub(super) fn joinable(def: &TableDef, columns: &ColumnSet) -> bool {
+    columns.iter().all(|column| match def.columns[column].sql {
+        // A cast to a length beyond VARCHAR is another type on each server; JSON can be cast on one only.
+        SqlType::Text { length } | SqlType::Bytes { length } => length <= 16_383,
+        SqlType::Json => false,
+        _ => true,
+    })
+}
+
+fn set_clause(def: &TableDef, columns: &ColumnSet) -> String {
+    let mut sql = format!("UPDATE {} SET ", Identifier(def.name));
+    for (i, column) in columns.iter().enumerate() {
+        comma(&mut sql, i);
+        push(&mut sql, format_args!("{}=?", Identifier(def.columns[column].name)));
+    }
+    sql
+}
+
+/// A constant with the type of a column, wide enough for all its values.
+fn typed(column: &ColumnDef) -> String {
+    let text = |length: usize| format!("CAST('' AS CHAR({length}) CHARACTER SET utf8mb4)");
+    match column.sql {
+        SqlType::Bool | SqlType::Integer { signed: true, .. } => "CAST(-9223372036854775808 AS SIGNED)".to_owned(),
+        SqlType::Integer { signed: false, .. } => "CAST(18446744073709551615 AS UNSIGNED)".to_owned(),
+        SqlType::Decimal { precision, scale } => format!("CAST(0 AS DECIMAL({precision},{scale}))"),
+        SqlType::Text { length } => text(length as usize),
+        SqlType::Bytes { length } => format!("CAST('' AS BINARY({length}))"),
+        SqlType::Uuid => "CAST('' AS BINARY(16))".to_owned(),
+        SqlType::Enum(names) => text(names.iter().map(|name| name.chars().count()).max().unwrap_or(1)),
+        SqlType::Set(names) => text(names.iter().map(|name| name.chars().count() + 1).sum::<usize>().max(1)),
+        // These go through as text: from bound ones MySQL takes the fraction of the second, and the last digit.
+        SqlType::Float | SqlType::Double | SqlType::Date | SqlType::Time { .. } | SqlType::DateTime { .. } => text(32),
+        // Not joinable; see above.
+        SqlType::Json => text(1),
+    }
+}
+
+/// Text keys are compared by their bytes; the constructor's text has another collation.
+fn collate(column: &ColumnDef) -> &'static str {
+    match column.sql {
+        SqlType::Text { .. } => " COLLATE utf8mb4_bin",
+        _ => "",
+    }
+}
+
+fn placeholders(count: usize, prefix: &str) -> String {
+    let mut row = String::with_capacity(prefix.len() + count * 2 + 2);
+    row.push_str(prefix);
+    row.push('(');
+    for i in 0..count {
+        comma(&mut row, i);
+        row.push('?');
+    }
+    row.push(')');
+    row
+}
+
+fn comma(sql: &mut String, position: usize) {
+    if position > 0 {
+        sql.push(',');
+    }
+}
+
+fn push(sql: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = sql.write_fmt(text);
+}

@@ -1,0 +1,232 @@
+//! What ties the changes of a flush to each other: references to new rows, unique values handed over.
+
+use std::collections::HashMap;
+
+use super::changes::{Change, Frozen, unique_columns};
+use super::core::Place;
+use super::plan::Tie;
+use crate::table::{SqlType, TableDef, Value};
+
+/// Why a tie is there, and so how it is broken when it closes a circle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// A reference; broken by inserting NULL and filling it in later. Position in [`Frozen::pending`].
+    Reference(usize),
+    /// A unique value; broken by parking another value in the row that gives it up. Position in the
+    /// table's indexes.
+    Unique(usize),
+    /// A delete that must come before another statement.
+    Delete,
+}
+
+/// All ties of a flush, with the reason for each.
+pub(crate) fn ties(frozen: &Frozen) -> (Vec<Tie>, Vec<Why>) {
+    let mut found = Found::default();
+    references(frozen, &mut found);
+    if gives_something_up(frozen) {
+        unique_values(frozen, &mut found);
+        self_references(frozen, &mut found);
+    }
+    (found.ties, found.why)
+}
+
+#[derive(Default)]
+struct Found {
+    ties: Vec<Tie>,
+    why: Vec<Why>,
+}
+
+impl Found {
+    fn add(&mut self, before: usize, after: usize, breakable: bool, why: Why) {
+        if before != after {
+            self.ties.push(Tie {
+                before,
+                after,
+                breakable,
+            });
+            self.why.push(why);
+        }
+    }
+}
+
+/// Rows that refer to rows inserted by the same flush come after them.
+fn references(frozen: &Frozen, found: &mut Found) {
+    if frozen.pending.is_empty() {
+        return;
+    }
+    let inserts: HashMap<Place, usize> = frozen
+        .changes
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| c.is_insert())
+        .map(|(i, c)| (c.place, i))
+        .collect();
+    for (after, change) in frozen.changes.iter().enumerate() {
+        for position in change.pending.clone() {
+            let pending = &frozen.pending[position];
+            if let Some(&before) = inserts.get(&pending.target) {
+                // A row that refers to itself waits for nobody but needs the second step all the same.
+                if before == after {
+                    found.ties.push(Tie {
+                        before,
+                        after,
+                        breakable: pending.nullable,
+                    });
+                    found.why.push(Why::Reference(position));
+                } else {
+                    found.add(before, after, pending.nullable, Why::Reference(position));
+                }
+            }
+        }
+    }
+}
+
+/// Whether any row is deleted or leaves a unique value behind: without that nothing can collide in order.
+fn gives_something_up(frozen: &Frozen) -> bool {
+    frozen
+        .changes
+        .iter()
+        .any(|change| change.is_delete() || (!change.is_insert() && change.columns.meets(&unique_columns(change.def))))
+}
+
+/// A unique value is given up before it is taken.
+fn unique_values(frozen: &Frozen, found: &mut Found) {
+    let mut given: HashMap<(&'static str, usize, Vec<String>), usize> = HashMap::new();
+    const PRIMARY: usize = usize::MAX;
+    for (i, change) in frozen.changes.iter().enumerate() {
+        if change.is_delete() {
+            given.insert((change.def.name, PRIMARY, vec![folded(&change.key)]), i);
+        }
+        for (n, index) in unique_indexes(change.def) {
+            if let Some(values) = tuple(frozen, change, index, Side::Old) {
+                given.insert((change.def.name, n, values), i);
+            }
+        }
+    }
+    for (after, change) in frozen.changes.iter().enumerate() {
+        if change.is_insert()
+            && !change.key.is_null()
+            && let Some(&before) = given.get(&(change.def.name, PRIMARY, vec![folded(&change.key)]))
+        {
+            found.add(before, after, false, Why::Delete);
+        }
+        for (n, index) in unique_indexes(change.def) {
+            if let Some(values) = tuple(frozen, change, index, Side::New)
+                && let Some(&before) = given.get(&(change.def.name, n, values))
+            {
+                let parkable = !frozen.changes[before].is_delete() && can_park(change.def, index);
+                found.add(before, after, parkable, Why::Unique(n));
+            }
+        }
+    }
+}
+
+/// In a table that refers to itself children are deleted before their parents.
+fn self_references(frozen: &Frozen, found: &mut Found) {
+    let mut parents: HashMap<(&'static str, String), usize> = HashMap::new();
+    for (i, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
+        parents.insert((change.def.name, folded(&change.key)), i);
+    }
+    for (before, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
+        let columns = unique_columns(change.def);
+        for (value, column) in frozen.values[change.old.clone()].iter().zip(columns.iter()) {
+            let itself = change.def.columns[column]
+                .reference
+                .is_some_and(|r| (r.table)().name == change.def.name);
+            if itself && let Some(&after) = parents.get(&(change.def.name, folded(value))) {
+                found.add(before, after, false, Why::Delete);
+            }
+        }
+    }
+}
+
+fn unique_indexes(def: &'static TableDef) -> impl Iterator<Item = (usize, &'static [usize])> {
+    def.indexes
+        .iter()
+        .enumerate()
+        .filter(|(_, index)| index.unique)
+        .map(|(n, index)| (n, index.columns))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Old,
+    New,
+}
+
+/// The values of a unique index that a change gives up or takes; `None` when it does neither, or one is NULL.
+fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Option<Vec<String>> {
+    let kept = if change.is_delete() {
+        unique_columns(change.def)
+    } else {
+        change.columns
+    };
+    let (range, there) = match side {
+        Side::Old => (change.old.clone(), !change.is_insert()),
+        Side::New => (change.new.clone(), !change.is_delete()),
+    };
+    // An update that leaves a column of a composite index alone is compared by what it does change: that only
+    // ties more rows than needed.
+    if !there || !index.iter().any(|&column| kept.has(column)) {
+        return None;
+    }
+    let mut values = Vec::with_capacity(index.len());
+    for &column in index {
+        if !kept.has(column) {
+            return None;
+        }
+        let position = kept.iter().take_while(|&c| c < column).count();
+        let value = frozen.values.get(range.start + position)?;
+        if value.is_null() {
+            return None;
+        }
+        values.push(folded(value));
+    }
+    Some(values)
+}
+
+/// A value as the server's case-insensitive collations see it, roughly: telling too few apart is harmless.
+fn folded(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.trim_end().to_lowercase(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a row can hold some other value of this index for a moment.
+fn can_park(def: &TableDef, index: &[usize]) -> bool {
+    index.iter().any(|&column| parking_value(def, column).is_some())
+}
+
+/// A value that the column can hold for a moment and that no other row has.
+pub(super) fn parking_value(def: &TableDef, column: usize) -> Option<Value> {
+    let about = def.columns.get(column)?;
+    if about.nullable {
+        return Some(Value::Null);
+    }
+    let unique = ulid::Ulid::generate();
+    match about.sql {
+        SqlType::Text { length } => {
+            let text = unique.to_string();
+            // The end of an ULID is its random part.
+            let from = text.len().saturating_sub(length as usize);
+            (length >= 10).then(|| Value::Text(text[from..].to_owned()))
+        }
+        SqlType::Bytes { length } => (length >= 16).then(|| Value::Bytes(unique.to_bytes().to_vec())),
+        SqlType::Uuid => Some(Value::Bytes(unique.to_bytes().to_vec())),
+        SqlType::Integer {
+            bytes: bytes @ 4..=8,
+            signed,
+        } => {
+            let most = (1u64 << (u32::from(bytes) * 8 - 1)) - 1;
+            // The upper half of the range, where counted numbers do not come.
+            let number = most / 2 + u64::try_from(unique.0 & u128::from(most / 2)).unwrap_or_default();
+            Some(if signed {
+                Value::Int(-i64::try_from(number).unwrap_or(i64::MAX))
+            } else {
+                Value::UInt(number)
+            })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,116 @@
+//! Sessions: insert, edit, delete, find, and what a flush writes.
+
+mod common;
+
+use common::{database, rows, sql};
+use headwater::prelude::*;
+
+#[derive(Debug, Clone, Default, PartialEq, Table)]
+#[table(name = "users")]
+struct User {
+    #[column(id)]
+    id: u64,
+    #[column(length = 100)]
+    name: String,
+    #[column(unique)]
+    email: String,
+    age: Option<u8>,
+}
+impl Entity for User {}
+
+const USERS: &str = "CREATE TABLE users (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100) NOT NULL, \
+                     email VARCHAR(255) NOT NULL, age TINYINT UNSIGNED NULL, UNIQUE KEY uq_email (email))";
+
+fn user(n: usize) -> User {
+    User {
+        name: format!("User {n}"),
+        email: format!("user{n}@example.org"),
+        age: Some((n % 100) as u8),
+        ..User::default()
+    }
+}
+
+#[test]
+fn an_entity_is_inserted_changed_and_deleted() {
+    let (database, builder) = database();
+    sql(&database, &[USERS]);
+    let engine = builder.entity::<User>().build().unwrap();
+    let mut session = engine.session();
+    let ana = session.insert(user(1));
+    let report = session.flush().unwrap();
+    assert_eq!((report.inserted, report.statements), (1, 1));
+    assert_eq!(session[ana].id, 1);
+
+    session[ana].name = "Ana".into();
+    session[ana].age = None;
+    let report = session.flush().unwrap();
+    assert_eq!((report.updated, report.statements), (1, 1));
+    assert_eq!(
+        rows(&database, "SELECT * FROM users"),
+        [["1", "Ana", "user1@example.org", "NULL"]]
+    );
+
+    session.delete(ana).unwrap();
+    let report = session.flush().unwrap();
+    assert_eq!((report.deleted, report.statements), (1, 1));
+    assert!(rows(&database, "SELECT * FROM users").is_empty());
+    assert!(session.get(ana).is_err());
+}
+
+#[test]
+fn statements_are_as_few_as_promised() {
+    let (database, builder) = database();
+    sql(&database, &[USERS]);
+    let engine = builder.entity::<User>().build().unwrap();
+    let log = database.record().unwrap();
+    let writes = |word: &str| log.executed().unwrap().iter().filter(|s| s.starts_with(word)).count();
+
+    let mut session = engine.session();
+    let handles: Vec<_> = (0..1000).map(|n| session.insert(user(n))).collect();
+    session.flush().unwrap();
+    assert!(writes("INSERT") <= 2, "{:?}", writes("INSERT"));
+    for (n, &handle) in handles.iter().enumerate() {
+        assert_eq!(session[handle].id, n as u64 + 1);
+    }
+
+    log.clear().unwrap();
+    for (n, &handle) in handles.iter().enumerate() {
+        session[handle].name = format!("Changed {n}");
+        session[handle].age = if n % 7 == 0 { None } else { Some((n % 50) as u8) };
+    }
+    session.flush().unwrap();
+    assert!(writes("UPDATE") <= 2, "{:?}", log.executed().unwrap().len());
+    assert_eq!(
+        rows(
+            &database,
+            "SELECT name, age FROM users WHERE id IN (8, 1000) ORDER BY id"
+        ),
+        [["Changed 7", "NULL"], ["Changed 999", "49"]]
+    );
+
+    log.clear().unwrap();
+    for &handle in &handles {
+        session[handle].age = Some(3);
+    }
+    session.flush().unwrap();
+    assert_eq!(writes("UPDATE"), 1);
+
+    log.clear().unwrap();
+    let nothing = session.flush().unwrap();
+    assert!(nothing.is_empty());
+    assert!(log.executed().unwrap().is_empty());
+
+    for &handle in &handles[..10] {
+        session[handle].name = "One of ten".into();
+    }
+    session.flush().unwrap();
+    assert_eq!(writes("UPDATE"), 1);
+
+    log.clear().unwrap();
+    for &handle in &handles {
+        session.delete(handle).unwrap();
+    }
+    session.flush().unwrap();
+    assert_eq!(writes("DELETE"), 1);
+    assert_eq!(rows(&database, "SELECT COUNT(*) FROM users"), [["0"]]);
+}
