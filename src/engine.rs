@@ -14,7 +14,7 @@ pub use builder::EngineBuilder;
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
-use crate::schema::Schema;
+use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
 use crate::stream::{ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Stream, StreamStats, broker, stats};
 
@@ -74,7 +74,11 @@ impl Engine {
         let tables = self.runtime.by_rank();
         let pools = self.runtime.mysql.iter().enumerate().map(|(i, pool)| {
             let defs = tables.iter().filter(|table| table.mysql == i).map(|table| table.def);
-            (pool.clone(), defs.collect(), Vec::new())
+            PoolTables {
+                pool: pool.clone(),
+                tables: defs.collect(),
+                extra: Vec::new(),
+            }
         });
         Schema::new(pools.collect())
     }

@@ -114,7 +114,10 @@ fn lock(connection: &mut Connection, pool: &MysqlPool) -> Result<()> {
     if granted {
         Ok(())
     } else {
-        Err(Error::new(ErrorKind::LockTimeout { source: None }))
+        Err(lock_timeout(format!(
+            "another process is changing the tables of the database `{}`",
+            pool.database()
+        )))
     }
 }
 
@@ -138,15 +141,22 @@ fn failed(error: Error, step: &SchemaStep, done: usize) -> Error {
             message: about(message),
             source,
         }),
+        ErrorKind::LockTimeout { .. } => lock_timeout(about(format!("{}: an open transaction uses it", step.table()))),
         kind => Error::new(kind),
     }
+}
+
+fn lock_timeout(cause: String) -> Error {
+    Error::new(ErrorKind::LockTimeout {
+        source: Some(cause.into()),
+    })
 }
 
 /// What helps against errors that the server explains in its own words only.
 fn hint(code: u16) -> &'static str {
     match code {
         // ER_TOO_BIG_ROWSIZE
-        1118 => " A text or bytes of `length = 16384` or more are kept outside of the row.",
+        1118 => " (a text or bytes of `length = 16384` or more are kept outside of the row)",
         _ => "",
     }
 }

@@ -23,7 +23,8 @@
 //! Tables without a registered struct; indexes that no struct declares, unless their names start with `ix_` or
 //! `uq_`; foreign keys unless they have the name that this crate gives, `fk_<table>_<column>`; the order of
 //! columns; comments; utf8mb4 collations that somebody chose. A column that the struct does not have stays until
-//! [`apply_all`](SchemaDiff::apply_all), but gets a default, because without one no row could be inserted.
+//! [`apply_all`](SchemaDiff::apply_all), but gets a default, because without one no row could be inserted. A
+//! column with another name is another column: rename it by hand before the struct is used.
 //!
 //! # What tables are made of
 //!
@@ -77,27 +78,25 @@ pub struct Schema {
     pools: Arc<[PoolTables]>,
 }
 
-/// A pool, its tables, and tables of the crate itself (name and CREATE TABLE).
-pub(crate) type Tables = (MysqlPool, Vec<&'static TableDef>, Vec<(String, String)>);
-
 /// The tables of one database.
 #[derive(Debug)]
-struct PoolTables {
-    pool: MysqlPool,
-    /// Tables before those that refer to them.
-    tables: Vec<&'static TableDef>,
-    /// Tables of the crate itself: name and CREATE TABLE.
-    extra: Vec<(String, String)>,
+pub(crate) struct PoolTables {
+    pub(crate) pool: MysqlPool,
+    /// Tables before those that refer to them, as far as that can be.
+    pub(crate) tables: Vec<&'static TableDef>,
+    /// Tables of the crate itself, which are made when they are missing: name and CREATE TABLE.
+    pub(crate) extra: Vec<(String, String)>,
 }
 
 impl Schema {
-    /// The schema of these pools, each with its tables in an order in which none refers to a later one as far as
-    /// that can be, and with tables that are made when they are missing (name and statement).
-    pub(crate) fn new(pools: Vec<Tables>) -> Self {
-        let pools = pools
-            .into_iter()
-            .map(|(pool, tables, extra)| PoolTables { pool, tables, extra });
-        Schema { pools: pools.collect() }
+    /// The schema of the databases of these pools.
+    pub(crate) fn new(pools: Vec<PoolTables>) -> Self {
+        Schema { pools: pools.into() }
+    }
+
+    /// Everything about a struct that no server could store as it is declared.
+    pub(crate) fn problems(table: &'static TableDef, flavour: Flavour) -> Vec<Error> {
+        wanted::Table::of(table, flavour).err().unwrap_or_default()
     }
 
     /// The statements that make the databases match the structs.
@@ -141,11 +140,6 @@ impl Schema {
             lines.concat()
         );
         Err(Error::new(ErrorKind::Schema { message, source: None }))
-    }
-
-    /// Everything about a struct that no server could store as it is declared.
-    pub(crate) fn problems(table: &'static TableDef, flavour: Flavour) -> Vec<Error> {
-        wanted::Table::of(table, flavour).err().unwrap_or_default()
     }
 
     fn pools(&self) -> impl Iterator<Item = &MysqlPool> {

@@ -2,6 +2,7 @@
 
 mod backoff;
 pub(crate) mod broker;
+mod column_change;
 mod consumer;
 mod dead_letter;
 mod decide;
@@ -20,6 +21,7 @@ pub(crate) mod stats;
 pub(crate) mod wire;
 
 pub use broker::Flusher;
+pub use column_change::ColumnChange;
 pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
 pub use dead_letter::{DeadLetter, DeadLetters};
 pub(crate) use decide::publishes;
@@ -27,7 +29,7 @@ pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, 
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
 pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
 pub use entity_id::EntityId;
-pub use event::{ColumnChange, DirtyEvent};
+pub use event::DirtyEvent;
 pub(crate) use outgoing::Outgoing;
 pub use param::Param;
 pub(crate) use sender::{Sender, SenderOptions};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SAFE, Schema, server, summary};
+use super::{PoolTables, SAFE, Schema, of_pool, server, summary};
 use crate::Table;
 use crate::mysql::{MysqlOptions, MysqlPool};
 use crate::table::{Json, Ref};
@@ -156,7 +156,8 @@ fn a_statement_may_take_longer_than_answers_usually_do() {
     let pool = MysqlPool::open("default", server.database.mysql_url(), &options, None).expect("a pool");
     let slow = "CREATE TABLE IF NOT EXISTS slow AS SELECT SLEEP(2) AS slept";
     let extra = vec![("slow".to_owned(), slow.to_owned())];
-    let schema = Schema::new(vec![(pool, vec![User::TABLE], extra)]);
+    let tables = vec![User::TABLE];
+    let schema = Schema::new(vec![PoolTables { pool, tables, extra }]);
     let diff = schema.diff().expect("a diff");
     assert_eq!(summary(&diff)[0], (SAFE, slow.to_owned()));
     assert_eq!(diff.apply().expect("it was waited for"), 2);
@@ -168,8 +169,8 @@ fn several_pools_are_told_apart() {
     let (one, two) = (server(), server());
     let pool = MysqlPool::open("second", two.database.mysql_url(), &MysqlOptions::default(), None).expect("a pool");
     let schema = Schema::new(vec![
-        (one.pool.clone(), vec![User::TABLE], Vec::new()),
-        (pool, vec![Grown::TABLE], Vec::new()),
+        of_pool(&one.pool, &[User::TABLE]),
+        of_pool(&pool, &[Grown::TABLE]),
     ]);
     let diff = schema.diff().expect("a diff");
     assert_eq!(

@@ -3,13 +3,14 @@
 mod applying;
 mod changing;
 mod every_type;
+mod kinds;
 mod pure;
 mod references;
 
 use headwater_testkit::mysql::prelude::Queryable;
 use headwater_testkit::{Database, Servers};
 
-use super::{Schema, SchemaDiff, SchemaStep};
+use super::{PoolTables, Schema, SchemaDiff, SchemaStep};
 use crate::mysql::{MysqlOptions, MysqlPool};
 use crate::table::TableDef;
 
@@ -17,6 +18,14 @@ use crate::table::TableDef;
 struct Server {
     database: Database,
     pool: MysqlPool,
+}
+
+fn of_pool(pool: &MysqlPool, tables: &[&'static TableDef]) -> PoolTables {
+    PoolTables {
+        pool: pool.clone(),
+        tables: tables.to_vec(),
+        extra: Vec::new(),
+    }
 }
 
 fn server() -> Server {
@@ -27,7 +36,7 @@ fn server() -> Server {
 
 impl Server {
     fn schema(&self, tables: &[&'static TableDef]) -> Schema {
-        Schema::new(vec![(self.pool.clone(), tables.to_vec(), Vec::new())])
+        Schema::new(vec![of_pool(&self.pool, tables)])
     }
 
     fn diff(&self, tables: &[&'static TableDef]) -> SchemaDiff {

@@ -1,0 +1,13 @@
+//! Every type of column on a real server: the least, the greatest, the empty value and NULL, written in every
+//! way and read back; values that do not fit a column, and rows that do not fit a field.
+#![cfg(all(feature = "chrono", feature = "uuid", feature = "decimal", feature = "json"))]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod numbers;
+mod others;
+mod round_trip;
+mod texts;
+mod times;
+mod wrong_rows;
+mod wrong_values;
