@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::ConsumerBuilder;
-
 use builder::Settings;
 pub use event::Event;
 use group::{Group, group_is_gone};

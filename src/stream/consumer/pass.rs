@@ -104,14 +104,14 @@ impl Consumer {
         let mut trouble = None;
         let mut failures = 0;
         while *done < count && failures < count {
-            // What is delivered next may be what ends the process.
-            self.settle_acks()?;
             let due = (manner == Manner::Loop).then(Instant::now);
             let most = (count - *done).min(count - failures);
             let batch = self.waiting.next(most, self.settings.max_deliveries, &tried, due);
             if batch.is_empty() {
                 break;
             }
+            // What is delivered next may be what ends the process.
+            self.settle_acks()?;
             let events = self.take(&batch)?;
             let is_alone = events.len() == 1;
             let delivered = self.deliver(events, handler)?;
