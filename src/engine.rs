@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
 use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
-use crate::stream::{ConsumerBuilder, Delivery, Stream};
+use crate::stream::{ConsumerBuilder, Delivery, FailedEvent, Stream};
 
 /// The immutable runtime of an application: pools, registered tables, senders.
 ///
@@ -113,6 +113,16 @@ impl Engine {
             .iter()
             .map(|sender| sender.delivery())
             .fold(Delivery::default(), Delivery::plus)
+    }
+
+    /// The events that were not delivered and are kept, the newest 1,000 for each Redis pool; they are forgotten
+    /// here and belong to the caller.
+    pub fn take_failed_events(&self) -> Vec<FailedEvent> {
+        self.runtime
+            .senders
+            .iter()
+            .flat_map(|sender| sender.take_failed())
+            .collect()
     }
 
     /// Takes no more events and waits until all are sent, at most this long.

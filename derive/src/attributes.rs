@@ -38,6 +38,13 @@ pub(crate) fn each_item(
     }
 }
 
+/// Errors for attributes that stand where they mean nothing; the compiler takes them anywhere in the struct.
+pub(crate) fn misplaced(attributes: &[Attribute], name: &str, place: &str, errors: &mut Errors) {
+    for attribute in attributes.iter().filter(|a| a.path().is_ident(name)) {
+        errors.under(attribute, format!("`#[{name}(…)]` belongs to {place}"));
+    }
+}
+
 /// Moves on to the comma behind the item.
 fn skip_item(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {

@@ -251,7 +251,7 @@ fn references(meta: &ParseNestedMeta<'_>, at: Span) -> Result<References> {
         return Ok(references);
     }
     let (_, action) = in_parentheses(meta, at, HOW, |content| {
-        let action = assignment(content, &["on_delete"], "attribute of `references`")?;
+        let action = assignment(content, &["on_delete"], "`references` attribute")?;
         content.parse::<Option<Token![,]>>()?;
         match content.is_empty() {
             true => Ok(action),

@@ -5,13 +5,15 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{FieldsNamed, GenericArgument, Ident, PathArguments, Type};
 
-use crate::attributes::bad_name;
+use crate::attributes::{bad_name, misplaced};
 use crate::case::{self, Case};
 use crate::column_attributes::ColumnAttributes;
 use crate::errors::Errors;
 
 /// The most columns of a table: `headwater::table::MAX_COLUMNS`.
 const MAX_COLUMNS: usize = 256;
+
+pub(crate) const OPTION_OF_OPTION: &str = "a column cannot be an `Option` of an `Option`: which `None` would NULL be?";
 
 /// One field that is stored.
 pub(crate) struct Column {
@@ -53,6 +55,7 @@ impl Columns {
     pub(crate) fn read(table: &Ident, fields: &FieldsNamed, rename_all: Option<Case>, errors: &mut Errors) -> Self {
         let mut columns = Columns::default();
         for field in &fields.named {
+            misplaced(&field.attrs, "table", "the struct", errors);
             let attributes = ColumnAttributes::read(&field.attrs, errors);
             let Some(ident) = field.ident.clone() else { continue };
             if attributes.skip.is_some() {
@@ -147,12 +150,10 @@ impl Column {
         if let Some(inner) = inside(ty, "Option") {
             if attributes.id.is_some() {
                 errors.under(ty, "a key cannot be an `Option`: every row has one");
+                errors.fatal();
             }
             if inside(inner, "Option").is_some() {
-                errors.under(
-                    ty,
-                    "a column cannot be an `Option` of an `Option`: which `None` would NULL be?",
-                );
+                errors.under(ty, OPTION_OF_OPTION);
                 errors.fatal();
             }
         }
@@ -216,7 +217,7 @@ impl Stored {
 }
 
 /// The `T` of `name<T>`, whatever path stands before the name.
-fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+pub(crate) fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     match ty {
         Type::Group(group) => inside(&group.elem, name),
         Type::Paren(paren) => inside(&paren.elem, name),

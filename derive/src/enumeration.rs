@@ -154,56 +154,96 @@ fn implement(input: &DeriveInput, names: &[(&Variant, String)]) -> TokenStream {
     let ident = &input.ident;
     let variants: Vec<_> = names.iter().map(|(variant, _)| &variant.ident).collect();
     let positions: Vec<usize> = (0..names.len()).collect();
-    let names = names.iter().map(|(_, name)| name);
+    let names: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
+    // Nothing here asks for what the traits ask of the enum, so that what is missing is told only once.
     quote! {
-        #[automatically_derived]
-        impl ::headwater::__private::Enumeration for #ident {
-            const VARIANTS: &'static [&'static str] = &[#(#names),*];
+        const _: () = {
+            const __VARIANTS: &[&str] = &[#(#names),*];
 
-            fn position(self) -> usize {
-                match self {
-                    #(Self::#variants => #positions,)*
+            #[automatically_derived]
+            impl ::headwater::__private::Enumeration for #ident {
+                const VARIANTS: &'static [&'static str] = __VARIANTS;
+
+                fn position(self) -> usize {
+                    match self {
+                        #(Self::#variants => #positions,)*
+                    }
+                }
+
+                fn at(__position: usize) -> ::core::option::Option<Self> {
+                    match __position {
+                        #(#positions => ::core::option::Option::Some(Self::#variants),)*
+                        _ => ::core::option::Option::None,
+                    }
                 }
             }
 
-            fn at(__position: usize) -> ::core::option::Option<Self> {
-                match __position {
-                    #(#positions => ::core::option::Option::Some(Self::#variants),)*
-                    _ => ::core::option::Option::None,
+            #[automatically_derived]
+            impl ::headwater::__private::ColumnType for #ident {
+                type Compare<'__a> = Self;
+
+                const SQL: ::headwater::__private::SqlType = ::headwater::__private::SqlType::Enum(__VARIANTS);
+
+                fn encode(
+                    &self,
+                    _: &'static ::headwater::__private::ColumnDef,
+                ) -> ::headwater::__private::Result<::headwater::__private::Value> {
+                    ::core::result::Result::Ok(__value(self))
+                }
+
+                fn decode(
+                    __value: ::headwater::__private::Value,
+                    __column: &'static ::headwater::__private::ColumnDef,
+                ) -> ::headwater::__private::Result<Self> {
+                    ::headwater::__private::decode_enumeration(__value, __column)
+                }
+
+                fn operand(__variant: Self) -> ::headwater::__private::Value {
+                    __value(&__variant)
+                }
+
+                fn same(&self, __other: &Self) -> bool {
+                    ::core::mem::discriminant(self) == ::core::mem::discriminant(__other)
                 }
             }
-        }
 
-        #[automatically_derived]
-        impl ::headwater::__private::ColumnType for #ident {
-            type Compare<'__a> = Self;
-
-            const SQL: ::headwater::__private::SqlType =
-                ::headwater::__private::SqlType::Enum(<Self as ::headwater::__private::Enumeration>::VARIANTS);
-
-            fn encode(
-                &self,
-                _: &'static ::headwater::__private::ColumnDef,
-            ) -> ::headwater::__private::Result<::headwater::__private::Value> {
-                ::core::result::Result::Ok(<Self as ::headwater::__private::ColumnType>::operand(*self))
+            fn __value(__variant: &#ident) -> ::headwater::__private::Value {
+                ::headwater::__private::Value::Text(::std::string::String::from(match __variant {
+                    #(#ident::#variants => #names,)*
+                }))
             }
+        };
+    }
+}
 
-            fn decode(
-                __value: ::headwater::__private::Value,
-                __column: &'static ::headwater::__private::ColumnDef,
-            ) -> ::headwater::__private::Result<Self> {
-                ::headwater::__private::decode_enumeration(__value, __column)
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-            fn operand(__value: Self) -> ::headwater::__private::Value {
-                ::headwater::__private::Value::Text(::std::string::String::from(
-                    <Self as ::headwater::__private::Enumeration>::name(__value),
-                ))
-            }
+    #[test]
+    fn an_enumeration_has_at_most_65535_variants() {
+        let enumeration = |variants: usize| {
+            let variants = (0..variants).map(|i| quote::format_ident!("V{i}"));
+            let input: DeriveInput = syn::parse_quote!(enum Wide { #(#variants),* });
+            expand(&input).to_string()
+        };
+        assert!(!enumeration(65_535).contains("compile_error"));
+        assert!(enumeration(65_536).contains("an enumeration has at most 65535 variants, this one has 65536"));
+    }
 
-            fn same(&self, __other: &Self) -> bool {
-                self == __other
-            }
-        }
+    #[test]
+    fn a_name_has_at_most_255_characters() {
+        let enumeration = |length: usize| {
+            let name = "ä".repeat(length);
+            let input: DeriveInput = syn::parse_quote!(
+                enum Wide {
+                    #[enumeration(name = #name)]
+                    A,
+                }
+            );
+            expand(&input).to_string()
+        };
+        assert!(!enumeration(255).contains("compile_error"));
+        assert!(enumeration(256).contains("at most 255 characters, this one has 256"));
     }
 }

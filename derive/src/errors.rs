@@ -49,7 +49,9 @@ pub(crate) fn known(what: &str, word: &str, known: &[&str]) -> String {
     let list: Vec<String> = known.iter().map(|k| format!("`{k}`")).collect();
     let list = list.join(", ");
     match nearest(word, known) {
+        Some(nearest) if known.len() == 1 => format!("unknown {what} `{word}`: did you mean `{nearest}`?"),
         Some(nearest) => format!("unknown {what} `{word}`: did you mean `{nearest}`? Known are {list}"),
+        None if known.len() == 1 => format!("unknown {what} `{word}`: only {list} is known"),
         None => format!("unknown {what} `{word}`: known are {list}"),
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn read(declared: &[IndexAttribute], columns: &Columns, errors: &mut 
             || attributes.id.is_some()
             || declared.iter().any(|(_, fields)| fields.first() == Some(&position));
         if column.is_reference() && !covered {
-            indexes.add(None, vec![position], false, column.field.span(), errors);
+            let at = column.field.span();
+            indexes.add(None, vec![position], false, at, errors);
         }
     }
     for (index, fields) in declared {
@@ -65,7 +66,7 @@ pub(crate) fn read(declared: &[IndexAttribute], columns: &Columns, errors: &mut 
 
 /// The positions of the fields that an index names.
 fn positions(index: &IndexAttribute, columns: &Columns, errors: &mut Errors) -> Vec<usize> {
-    let mut positions = Vec::new();
+    let mut positions: Vec<usize> = Vec::new();
     for field in &index.fields {
         let name = field.unraw();
         let skipped = columns.skipped.iter().any(|(ident, _)| ident.unraw() == name);
@@ -135,6 +136,7 @@ impl Indexes<'_> {
 }
 
 impl Index {
+    /// The `IndexDef`.
     pub(crate) fn expand(&self) -> TokenStream {
         let Index { name, columns, unique } = self;
         quote! {

@@ -54,8 +54,8 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
         quote!(if !#same { __columns.insert(#i); })
     });
     let copy = each().map(|(i, column)| {
-        let field = &column.field;
-        quote!(#i => self.#field = ::core::clone::Clone::clone(&__from.#field))
+        let Column { field, ty, .. } = column;
+        quote!(#i => self.#field = <#ty as ::core::clone::Clone>::clone(&__from.#field))
     });
     let pending = each().filter_map(|(i, column)| column.pending().map(|pending| quote!(#i => #pending)));
     quote! {
@@ -66,11 +66,11 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
             *INDEX.get_or_init(::headwater::__private::next_table_index)
         }
 
-        fn key(&self) -> &Self::Key {
+        fn key(&self) -> &#key {
             &self.#key_field
         }
 
-        fn set_key(&mut self, __key: Self::Key) {
+        fn set_key(&mut self, __key: #key) {
             self.#key_field = __key;
         }
 
@@ -84,9 +84,7 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
         fn encode(&self, __column: usize) -> ::headwater::__private::Result<::headwater::__private::Value> {
             match __column {
                 #(#encode,)*
-                _ => ::core::result::Result::Err(
-                    <Self as ::headwater::__private::Table>::TABLE.no_column(__column),
-                ),
+                _ => ::core::result::Result::Err(__TABLE.no_column(__column)),
             }
         }
 
@@ -98,9 +96,7 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
             match __column {
                 #(#decode,)*
                 _ => {
-                    return ::core::result::Result::Err(
-                        <Self as ::headwater::__private::Table>::TABLE.no_column(__column),
-                    );
+                    return ::core::result::Result::Err(__TABLE.no_column(__column));
                 }
             }
             ::core::result::Result::Ok(())
@@ -128,22 +124,25 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
     }
 }
 
-/// The `ColumnDef` at the position. A constant of the struct may be called `TABLE` as well.
+/// The `ColumnDef` at the position.
 fn def(position: usize) -> TokenStream {
-    quote!(&<Self as ::headwater::__private::Table>::TABLE.columns[#position])
+    quote!(&__TABLE.columns[#position])
 }
 
 impl Column {
     fn get(&self) -> TokenStream {
         let Column { field, ty, .. } = self;
         match &self.stored {
-            Stored::Plain => quote!(::core::clone::Clone::clone(&__entity.#field)),
+            Stored::Plain => quote!(<#ty as ::core::clone::Clone>::clone(&__entity.#field)),
             Stored::As(column) => {
                 quote!(<#ty as ::headwater::__private::StoredAs<#column>>::to_column(&__entity.#field))
             }
-            Stored::OptionAs { field: inner, column } => {
-                quote!(::headwater::__private::to_nullable::<#column, #inner>(&__entity.#field))
-            }
+            Stored::OptionAs { field: inner, column } => quote! {
+                ::core::option::Option::map(
+                    ::core::option::Option::as_ref(&__entity.#field),
+                    |__field| <#inner as ::headwater::__private::StoredAs<#column>>::to_column(__field),
+                )
+            },
         }
     }
 
@@ -154,9 +153,16 @@ impl Column {
             Stored::As(column) => {
                 quote!(<#ty as ::headwater::__private::StoredAs<#column>>::encode_field(&self.#field, #def))
             }
-            Stored::OptionAs { field: inner, column } => {
-                quote!(::headwater::__private::encode_nullable::<#column, #inner>(&self.#field, #def))
-            }
+            Stored::OptionAs { field: inner, column } => quote! {
+                match &self.#field {
+                    ::core::option::Option::Some(__field) => {
+                        <#inner as ::headwater::__private::StoredAs<#column>>::encode_field(__field, #def)
+                    }
+                    ::core::option::Option::None => {
+                        ::core::result::Result::Ok(::headwater::__private::Value::Null)
+                    }
+                }
+            },
         }
     }
 
@@ -167,9 +173,14 @@ impl Column {
             Stored::As(column) => {
                 quote!(<#ty as ::headwater::__private::StoredAs<#column>>::decode_field(#value, #def)?)
             }
-            Stored::OptionAs { field: inner, column } => {
-                quote!(::headwater::__private::decode_nullable::<#column, #inner>(#value, #def)?)
-            }
+            Stored::OptionAs { field: inner, column } => quote! {
+                match #value {
+                    ::headwater::__private::Value::Null => ::core::option::Option::None,
+                    __value => ::core::option::Option::Some(
+                        <#inner as ::headwater::__private::StoredAs<#column>>::decode_field(__value, #def)?,
+                    ),
+                }
+            },
         }
     }
 
@@ -181,7 +192,13 @@ impl Column {
                 <#ty as ::headwater::__private::StoredAs<#column>>::same_field(&self.#field, &__other.#field)
             },
             Stored::OptionAs { field: inner, column } => quote! {
-                ::headwater::__private::same_nullable::<#column, #inner>(&self.#field, &__other.#field)
+                match (&self.#field, &__other.#field) {
+                    (::core::option::Option::Some(__a), ::core::option::Option::Some(__b)) => {
+                        <#inner as ::headwater::__private::StoredAs<#column>>::same_field(__a, __b)
+                    }
+                    (::core::option::Option::None, ::core::option::Option::None) => true,
+                    _ => false,
+                }
             },
         }
     }

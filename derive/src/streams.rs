@@ -7,17 +7,11 @@ use syn::{Ident, LitStr, Path, Visibility};
 
 use crate::case;
 use crate::columns::Columns;
+use crate::definition::optional;
 use crate::errors::{Errors, nearest};
+use crate::operations::Operations;
 use crate::table_attributes::{StreamAttribute, TableAttributes};
 use crate::tag;
-
-/// The operations of a stream: whether it has each of I, U and D.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Operations {
-    pub(crate) insert: bool,
-    pub(crate) update: bool,
-    pub(crate) delete: bool,
-}
 
 /// One stream of a table.
 struct Stream {
@@ -71,7 +65,7 @@ impl Streams {
                 errors.at(at, message);
             }
         }
-        streams.check_names(table);
+        streams.check_names();
         streams
     }
 
@@ -183,7 +177,7 @@ impl Streams {
                         "this is not the stream `{}` that the table declares: add `stream({wanted})` to `#[table(…)]`",
                         text(declared)
                     );
-                    let same = same_name(path, declared, path.span());
+                    let same = same_name(path, &local(stream, path.span()), path.span());
                     self.checks.push(quote_spanned! {path.span()=>
                         const _: () = ::core::assert!(#same, #message);
                     });
@@ -232,22 +226,24 @@ impl Streams {
     }
 
     /// Two constants may have one name, which only the compiler can see.
-    fn check_names(&mut self, table: &Ident) {
+    fn check_names(&mut self) {
         for (i, stream) in self.all.iter().enumerate().skip(1) {
             let at = stream.source.span();
-            let here = stream.source.value(table);
-            let others = self.all[..i]
-                .iter()
-                .filter_map(|other| match (&stream.source, &other.source) {
-                    (Source::Tag { .. }, Source::Tag { .. }) => None,
-                    (Source::Path(a), Source::Path(b)) if text(a) == text(b) => None,
-                    _ => Some(same_name(&here, &other.source.value(table), at)),
-                });
+            let here = local(i, at);
+            let others =
+                self.all[..i]
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(j, other)| match (&stream.source, &other.source) {
+                        (Source::Tag { .. }, Source::Tag { .. }) => None,
+                        (Source::Path(a), Source::Path(b)) if text(a) == text(b) => None,
+                        _ => Some(same_name(&here, &local(j, at), at)),
+                    });
             let others: Vec<TokenStream> = others.collect();
             if !others.is_empty() {
                 let message = format!(
                     "`{}` has the name of a stream that the table declares already",
-                    text(&here)
+                    stream.source.text()
                 );
                 self.checks.push(quote_spanned! {at=>
                     const _: () = ::core::assert!(!(#(#others)||*), #message);
@@ -272,32 +268,37 @@ impl Streams {
         quote!(#(#constants)*)
     }
 
-    /// Checks that stand outside of any implementation.
-    pub(crate) fn checks(&self) -> TokenStream {
-        let checks = &self.checks;
-        quote!(#(#checks)*)
-    }
-
-    /// The `Publication`s.
-    pub(crate) fn publications(&self, table: &Ident) -> TokenStream {
-        let publications = self.all.iter().map(|stream| {
-            let source = stream.source.value(table);
+    /// `impl Publish`, with the constants and checks that stand beside it.
+    pub(crate) fn publish(&self, table: &Ident) -> TokenStream {
+        let constants = self.all.iter().enumerate().map(|(i, stream)| {
+            let (constant, source) = (local(i, stream.source.span()), stream.source.value(table));
+            quote!(const #constant: ::headwater::__private::Stream = #source;)
+        });
+        let publications = self.all.iter().enumerate().map(|(i, stream)| {
+            let constant = local(i, stream.source.span());
             let on = stream.on.expand();
             let triggers = &stream.triggers;
-            let redis = match &stream.redis {
-                Some(pool) => quote!(::core::option::Option::Some(#pool)),
-                None => quote!(::core::option::Option::None),
-            };
+            let redis = optional(stream.redis.as_ref());
             quote! {
                 ::headwater::__private::Publication {
-                    stream: #source,
+                    stream: #constant,
                     on: #on,
                     triggers: ::headwater::__private::ColumnSet::of(&[#(#triggers),*]),
                     redis: #redis,
                 }
             }
         });
-        quote!(#(#publications),*)
+        let checks = &self.checks;
+        quote! {
+            #(#constants)*
+
+            #[automatically_derived]
+            impl ::headwater::__private::Publish for #table {
+                const STREAMS: &'static [::headwater::__private::Publication] = &[#(#publications),*];
+            }
+
+            #(#checks)*
+        }
     }
 }
 
@@ -343,47 +344,6 @@ impl Source {
     }
 }
 
-impl Operations {
-    pub(crate) const ALL: Operations = Operations {
-        insert: true,
-        update: true,
-        delete: true,
-    };
-
-    /// The letters I, U and D in any order.
-    pub(crate) fn parse(letters: &str, once: bool) -> Result<Operations, String> {
-        let mut on = Operations::default();
-        for letter in letters.chars() {
-            let slot = match letter {
-                'I' => &mut on.insert,
-                'U' => &mut on.update,
-                'D' => &mut on.delete,
-                _ => {
-                    return Err(format!(
-                        "`{letter}` is no operation: known are I (insert), U (update) and D (delete)"
-                    ));
-                }
-            };
-            if once && *slot {
-                return Err(format!("`{letter}` is named twice"));
-            }
-            *slot = true;
-        }
-        Ok(on)
-    }
-
-    fn expand(self) -> TokenStream {
-        let operations = quote!(::headwater::__private::Operations);
-        if self == Operations::ALL {
-            return quote!(#operations::ALL);
-        }
-        let insert = self.insert.then(|| quote!(.and(#operations::INSERT)));
-        let update = self.update.then(|| quote!(.and(#operations::UPDATE)));
-        let delete = self.delete.then(|| quote!(.and(#operations::DELETE)));
-        quote!(#operations::NONE #insert #update #delete)
-    }
-}
-
 /// The path with the struct's name for `Self`, because checks stand outside of its `impl`.
 fn of_table(path: &Path, table: &Ident) -> Path {
     let mut path = path.clone();
@@ -395,12 +355,17 @@ fn of_table(path: &Path, table: &Ident) -> Path {
     path
 }
 
+/// The constant beside `impl Publish` that holds a stream.
+fn local(stream: usize, at: Span) -> Ident {
+    Ident::new(&format!("__STREAM_{stream}"), at)
+}
+
 fn text(path: &Path) -> String {
     path.to_token_stream().to_string().replace(' ', "")
 }
 
 /// An expression: whether both constants name the same stream.
-fn same_name(a: &Path, b: &Path, at: Span) -> TokenStream {
+fn same_name(a: &impl ToTokens, b: &impl ToTokens, at: Span) -> TokenStream {
     quote_spanned! {at=>
         ::headwater::__private::same_text(
             ::headwater::__private::Stream::name(&#a),

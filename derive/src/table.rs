@@ -5,7 +5,7 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Fields, FieldsNamed, Ident, LitStr, Visibility};
 
-use crate::attributes::bad_name;
+use crate::attributes::{bad_name, misplaced};
 use crate::case::Case;
 use crate::columns::Columns;
 use crate::definition;
@@ -75,6 +75,7 @@ fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<&'a FieldsN
 impl<'a> Table<'a> {
     fn read(input: &'a DeriveInput, errors: &mut Errors) -> Option<Self> {
         let fields = fields(input, errors)?;
+        misplaced(&input.attrs, "column", "a field", errors);
         let attributes = TableAttributes::read(&input.attrs, errors);
         let name = match &attributes.name {
             Some(name) => name.value(),
@@ -108,9 +109,8 @@ impl<'a> Table<'a> {
         let stream_constants = self.streams.constants(self.visibility);
         let definition = self.definition();
         let methods = methods::of_table(columns);
-        let publications = self.streams.publications(ident);
         let column_checks = definition::checks(columns);
-        let stream_checks = self.streams.checks();
+        let streams = self.streams.publish(ident);
         quote! {
             #[allow(dead_code, non_upper_case_globals, private_interfaces)]
             impl #ident {
@@ -118,24 +118,18 @@ impl<'a> Table<'a> {
                 #stream_constants
             }
 
-            #[automatically_derived]
-            impl ::headwater::__private::Table for #ident {
-                const TABLE: &'static ::headwater::__private::TableDef = &#definition;
-                #methods
-            }
-
-            #[automatically_derived]
-            impl ::headwater::__private::Publish for #ident {
-                const STREAMS: &'static [::headwater::__private::Publication] = &[#publications];
-            }
-
             // What is wrong with a constant is shown here, not where the table is first used.
             const _: () = {
+                static __TABLE: ::headwater::__private::TableDef = #definition;
+
+                #[automatically_derived]
+                impl ::headwater::__private::Table for #ident {
+                    const TABLE: &'static ::headwater::__private::TableDef = &__TABLE;
+                    #methods
+                }
+
                 #column_checks
-                #stream_checks
-                const _: &::headwater::__private::TableDef = <#ident as ::headwater::__private::Table>::TABLE;
-                const _: &[::headwater::__private::Publication] =
-                    <#ident as ::headwater::__private::Publish>::STREAMS;
+                #streams
             };
         }
     }
@@ -188,5 +182,37 @@ fn check_soft_delete(attributes: &TableAttributes, columns: &Columns, errors: &m
             "`deleted_at` is for tables with soft delete: add `soft_delete` to `#[table(…)]`",
         ),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_at_most_256_columns() {
+        let table = |columns: usize| {
+            let fields = (1..columns).map(|i| quote::format_ident!("c{i}"));
+            let input: DeriveInput = syn::parse_quote! {
+                struct Wide { #[column(id)] id: u64, #(#fields: u8),* }
+            };
+            expand(&input).to_string()
+        };
+        assert!(!table(256).contains("compile_error"));
+        assert!(table(257).contains("a table has at most 256 columns, this one has 257"));
+    }
+
+    #[test]
+    fn an_index_has_at_most_16_columns() {
+        let table = |columns: usize| {
+            let fields: Vec<_> = (0..columns).map(|i| quote::format_ident!("c{i}")).collect();
+            let input: DeriveInput = syn::parse_quote! {
+                #[table(index(#(#fields),*))]
+                struct Wide { #[column(id)] id: u64, #(#fields: u8),* }
+            };
+            expand(&input).to_string()
+        };
+        assert!(!table(16).contains("compile_error"));
+        assert!(table(17).contains("an index has at most 16 columns"));
     }
 }

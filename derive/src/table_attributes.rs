@@ -97,7 +97,7 @@ fn stream(meta: &ParseNestedMeta<'_>, at: Span) -> Result<StreamAttribute> {
             if content.is_empty() {
                 break;
             }
-            let (word, value) = assignment(content, &["on", "redis"], "attribute of `stream`")?;
+            let (word, value) = assignment(content, &["on", "redis"], "`stream` attribute")?;
             if word == "on" {
                 once(&mut stream.on, &word, value)?;
             } else if value.value().trim().is_empty() {
@@ -124,7 +124,7 @@ fn index(meta: &ParseNestedMeta<'_>, at: Span) -> Result<IndexAttribute> {
                 return Err(content.error(HOW));
             }
             if content.peek2(Token![=]) {
-                let (word, value) = assignment(content, &["name"], "attribute of `index`")?;
+                let (word, value) = assignment(content, &["name"], "`index` attribute")?;
                 if let Some(problem) = bad_name(&value.value(), "an index") {
                     return Err(Error::new(value.span(), problem));
                 }

@@ -1,6 +1,6 @@
 //! The text of FluxaORM's tag: `UserStream,UserStatusStream//ID`.
 
-use crate::streams::Operations;
+use crate::operations::Operations;
 
 /// One stream of `dirty_stream`.
 #[derive(Debug, PartialEq, Eq)]

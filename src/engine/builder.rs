@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{MysqlOptions, MysqlPool, Observer, StatementEvent};
 use crate::redis::{RedisOptions, RedisPool};
 use crate::runtime::{Registered, Routed, Runtime};
+use crate::schema::Schema;
 use crate::session::{EntityOps, Of};
 use crate::stream::{DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, Stream};
 use crate::table::{MAX_COLUMNS, TableDef};
@@ -153,6 +154,11 @@ impl EngineBuilder {
             match MysqlPool::open(name, url, options, self.observer.clone()) {
                 Ok(pool) => mysql.push(pool),
                 Err(error) => problems.push(error),
+            }
+        }
+        for pool in &mysql {
+            for table in self.tables.iter().filter(|table| table.def.mysql == pool.name()) {
+                problems.extend(Schema::problems(table.def, pool.server().flavour));
             }
         }
         let mut redis = Vec::new();

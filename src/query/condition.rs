@@ -133,6 +133,34 @@ impl<E> Condition<E> {
     }
 }
 
+impl<E> Condition<E> {
+    /// The column equals a value that is encoded already.
+    pub(crate) fn equals(column: usize, value: Value) -> Condition<E> {
+        match value {
+            Value::Null => Condition::of(Node::Null { column, is: true }),
+            value => Condition::of(Node::Compare {
+                column,
+                operator: "=",
+                value,
+            }),
+        }
+    }
+
+    /// The column is greater than a value that is encoded already.
+    pub(crate) fn greater(column: usize, value: Value) -> Condition<E> {
+        Condition::of(Node::Compare {
+            column,
+            operator: ">",
+            value,
+        })
+    }
+
+    /// The column is one of these values, which are encoded already.
+    pub(crate) fn one_of(column: usize, values: Vec<Value>) -> Condition<E> {
+        Condition::of(Node::In { column, values })
+    }
+}
+
 impl<E> Not for Condition<E> {
     type Output = Condition<E>;
 

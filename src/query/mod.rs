@@ -8,4 +8,4 @@ mod select;
 
 pub use condition::Condition;
 pub use order::Order;
-pub(crate) use select::{Scope, Select, by_keys};
+pub(crate) use select::{Lock, Scope, Select, by_keys};

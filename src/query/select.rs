@@ -26,6 +26,19 @@ pub(crate) struct Select<E> {
     pub(crate) limit: Option<u64>,
     pub(crate) offset: Option<u64>,
     pub(crate) scope: Scope,
+    /// Orders by the key after all else.
+    pub(crate) by_key: bool,
+    /// Locks the rows until the end of the transaction.
+    pub(crate) lock: Option<Lock>,
+}
+
+/// How rows are locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Nobody else may read them with a lock, or write them.
+    Update,
+    /// Nobody else may write them.
+    Share,
 }
 
 impl<E> Default for Select<E> {
@@ -36,6 +49,8 @@ impl<E> Default for Select<E> {
             limit: None,
             offset: None,
             scope: Scope::Live,
+            by_key: false,
+            lock: None,
         }
     }
 }
@@ -46,10 +61,16 @@ impl<E: Table> Select<E> {
         let mut sql = String::from("SELECT ");
         columns(E::TABLE, &mut sql);
         let mut params = Params::new();
-        self.from_where(&mut sql, &mut params);
-        for (i, order) in self.order.iter().enumerate() {
-            let name = Identifier(E::TABLE.columns[order.column].name);
-            let way = if order.descending { " DESC" } else { "" };
+        self.source(&mut sql, &mut params);
+        let key = (E::TABLE.id, false);
+        let order = self
+            .order
+            .iter()
+            .map(|order| (order.column, order.descending))
+            .chain(self.by_key.then_some(key));
+        for (i, (column, descending)) in order.enumerate() {
+            let name = Identifier(E::TABLE.columns[column].name);
+            let way = if descending { " DESC" } else { "" };
             // Writing to a String cannot fail.
             let _ = write!(sql, "{}{name}{way}", if i == 0 { " ORDER BY " } else { "," });
         }
@@ -60,6 +81,12 @@ impl<E: Table> Select<E> {
         if let Some(offset) = self.offset {
             let _ = write!(sql, " OFFSET {offset}");
         }
+        match self.lock {
+            Some(Lock::Update) => sql.push_str(" FOR UPDATE"),
+            // The form that both servers know.
+            Some(Lock::Share) => sql.push_str(" LOCK IN SHARE MODE"),
+            None => {}
+        }
         (sql, params)
     }
 
@@ -68,11 +95,11 @@ impl<E: Table> Select<E> {
         let mut params = Params::new();
         if self.limit.is_none() && self.offset.is_none() {
             let mut sql = String::from("SELECT COUNT(*)");
-            self.from_where(&mut sql, &mut params);
+            self.source(&mut sql, &mut params);
             return (sql, params);
         }
         let mut sql = String::from("SELECT COUNT(*) FROM (SELECT 1");
-        self.from_where(&mut sql, &mut params);
+        self.source(&mut sql, &mut params);
         let _ = write!(
             sql,
             " LIMIT {} OFFSET {}) q",
@@ -82,8 +109,13 @@ impl<E: Table> Select<E> {
         (sql, params)
     }
 
-    fn from_where(&self, sql: &mut String, params: &mut Params) {
+    fn source(&self, sql: &mut String, params: &mut Params) {
         let _ = write!(sql, " FROM {}", Identifier(E::TABLE.name));
+        self.filter_into(sql, params);
+    }
+
+    /// The WHERE of a statement that reads or writes these rows.
+    pub(crate) fn filter_into(&self, sql: &mut String, params: &mut Params) {
         let mut between = " WHERE ";
         if let Some(filter) = &self.filter {
             sql.push_str(between);

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use headwater::RedisOptions;
+/// use headwater::redis::RedisOptions;
 ///
 /// let options = RedisOptions::default()
 ///     .with_connections(4)

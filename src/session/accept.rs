@@ -44,6 +44,9 @@ pub(crate) struct Undo {
     deleted: Option<Box<dyn Any + Send>>,
 }
 
+/// What accepting a change gives: the change as it is told of, and how it is taken back.
+pub(crate) type Acceptance = (Accepted, Option<Undo>);
+
 /// How a change is accepted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner {
@@ -59,7 +62,7 @@ pub(super) fn accept<E: Entity>(
     change: &Change,
     frozen: &Frozen,
     manner: Manner,
-) -> Result<(Accepted, Option<Undo>)> {
+) -> Result<Acceptance> {
     let slot = change.place.slot;
     let def = E::TABLE;
     let arena = core.arena_mut::<E>();

@@ -56,6 +56,19 @@ pub(crate) struct Slot<E> {
 }
 
 impl<E: Entity> Slot<E> {
+    fn empty(generation: u32) -> Self {
+        Slot {
+            entity: None,
+            original: None,
+            generation,
+            status: Status::Free,
+            mark: Mark::None,
+            touched: false,
+            queued: false,
+            hooked: 0,
+        }
+    }
+
     /// The key under which it is in the identity map: the stored one, whatever the field says now.
     pub(crate) fn stored_key(&self) -> Option<&E::Key> {
         self.original
@@ -106,6 +119,8 @@ pub(crate) trait AnyArena: Any + Send + fmt::Debug {
     fn table(&self) -> &'static str;
     /// How many entities it holds.
     fn entities(&self) -> usize;
+    /// Frees all slots.
+    fn clear(&mut self);
 }
 
 impl<E: Entity> AnyArena for Arena<E> {
@@ -124,6 +139,16 @@ impl<E: Entity> AnyArena for Arena<E> {
     fn entities(&self) -> usize {
         self.len()
     }
+
+    fn clear(&mut self) {
+        self.identity.clear();
+        self.free.clear();
+        for (at, place) in (0u32..).zip(&mut self.slots) {
+            let generation = place.generation.wrapping_add(u32::from(place.status != Status::Free));
+            *place = Slot::empty(generation);
+            self.free.push(at);
+        }
+    }
 }
 
 impl<E: Entity> Arena<E> {
@@ -132,16 +157,7 @@ impl<E: Entity> Arena<E> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                self.slots.push(Slot {
-                    entity: None,
-                    original: None,
-                    generation: 0,
-                    status: Status::Free,
-                    mark: Mark::None,
-                    touched: false,
-                    queued: false,
-                    hooked: 0,
-                });
+                self.slots.push(Slot::empty(0));
                 // 4 billion entities do not fit into memory.
                 u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
             }
@@ -152,6 +168,16 @@ impl<E: Entity> Arena<E> {
         if status == Status::Stored {
             self.identify(slot);
         }
+        slot
+    }
+
+    /// Puts a stored entity with its snapshot into a slot.
+    pub(crate) fn add_tracked(&mut self, entity: E, original: Option<Box<E>>) -> u32 {
+        let slot = self.add(entity, Status::New);
+        let place = &mut self.slots[slot as usize];
+        place.status = Status::Stored;
+        place.original = original;
+        self.identify(slot);
         slot
     }
 
@@ -286,12 +312,6 @@ impl<E: Entity> Arena<E> {
             table: E::TABLE.name,
             reason,
         })
-    }
-
-    /// How errors name the entity of a slot.
-    pub(crate) fn name_of(&self, slot: u32) -> String {
-        let entity = self.slots.get(slot as usize).and_then(|s| s.entity.as_ref());
-        entity.map_or_else(|| "(unknown)".to_owned(), name_of)
     }
 }
 

@@ -116,6 +116,18 @@ impl Core {
         arena.slots[slot as usize].entity.as_ref().ok_or_else(gone)
     }
 
+    /// The slot of a handle, after all checks.
+    pub(crate) fn check<E: Entity>(&mut self, handle: Handle<E>) -> Result<u32> {
+        let id = self.id;
+        self.arena_mut::<E>().check(id, handle.raw)
+    }
+
+    /// Forgets all entities.
+    pub(crate) fn clear(&mut self) {
+        self.touched.clear();
+        self.arenas.iter_mut().flatten().for_each(|arena| arena.clear());
+    }
+
     #[inline]
     pub(crate) fn get_mut<E: Entity>(&mut self, handle: Handle<E>) -> Result<&mut E> {
         let slot = self.touch(handle)?;

@@ -5,10 +5,11 @@ use std::fmt;
 use super::Session;
 use super::arena::Status;
 use super::core::Core;
+use super::relations::Eager;
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::Params;
-use crate::query::{Condition, Order, Scope, Select, by_keys};
+use crate::query::{Condition, Lock, Order, Scope, Select, by_keys};
 use crate::table::{ColumnType, Handle, Key, Row, TableDef, Value};
 
 /// Keys in one SELECT; more only make it slower.
@@ -91,6 +92,7 @@ impl<Phase> Session<Phase> {
         Query {
             core: &mut self.core,
             select: Select::default(),
+            eager: Vec::new(),
         }
     }
 }
@@ -100,8 +102,9 @@ impl<Phase> Session<Phase> {
 /// It reads the database as it is: what is not flushed yet it does not see.
 #[must_use = "a query does nothing until it is asked for its rows"]
 pub struct Query<'s, E: Entity> {
-    core: &'s mut Core,
-    select: Select<E>,
+    pub(super) core: &'s mut Core,
+    pub(super) select: Select<E>,
+    pub(super) eager: Vec<Eager<E>>,
 }
 
 impl<E: Entity> fmt::Debug for Query<'_, E> {
@@ -153,6 +156,21 @@ impl<E: Entity> Query<'_, E> {
         self
     }
 
+    /// Locks the rows until the end of the transaction, so that nobody else changes them meanwhile. Entities that
+    /// the session held without edits are read anew. Outside of a [`transaction`](Session::transaction) the lock
+    /// ends with the statement.
+    pub fn for_update(mut self) -> Self {
+        self.select.lock = Some(Lock::Update);
+        self
+    }
+
+    /// Locks the rows against changes by others until the end of the transaction; see
+    /// [`for_update`](Query::for_update).
+    pub fn for_share(mut self) -> Self {
+        self.select.lock = Some(Lock::Share);
+        self
+    }
+
     /// The rows, in the session. An entity that the session held already is as it is there, edits included.
     ///
     /// # Errors
@@ -161,7 +179,11 @@ impl<E: Entity> Query<'_, E> {
     /// cannot hold.
     pub fn all(self) -> Result<Vec<Handle<E>>> {
         let (sql, params) = self.select.rows();
-        self.core.load(&sql, params)
+        let rows = self.core.load_with(&sql, params, self.select.lock.is_some())?;
+        for load in self.eager {
+            load(self.core, &rows)?;
+        }
+        Ok(rows)
     }
 
     /// The first row, in the session.
@@ -239,31 +261,54 @@ impl Core {
 
     /// Reads rows into the session.
     pub(super) fn load<E: Entity>(&mut self, sql: &str, params: Params) -> Result<Vec<Handle<E>>> {
+        self.load_with(sql, params, false)
+    }
+
+    /// Reads rows into the session; with `renew`, entities without edits take the new values.
+    pub(super) fn load_with<E: Entity>(&mut self, sql: &str, params: Params, renew: bool) -> Result<Vec<Handle<E>>> {
         let mut rows: Vec<E> = Vec::new();
         self.read::<E>(sql, params, &mut |row| {
             rows.push(E::from_row(row)?);
             Ok(())
         })?;
-        Ok(self.adopt(rows))
+        Ok(self.adopt(rows, renew))
     }
 
     /// Enters rows that were read into the identity map.
-    fn adopt<E: Entity>(&mut self, rows: Vec<E>) -> Vec<Handle<E>> {
+    fn adopt<E: Entity>(&mut self, rows: Vec<E>, renew: bool) -> Vec<Handle<E>> {
         let session = self.id;
+        let mut handles = Vec::with_capacity(rows.len());
         let arena = self.arena_mut::<E>();
         arena.reserve(rows.len());
-        let slots = rows.into_iter().map(|mut entity| match arena.locate(entity.key()) {
-            Some(slot) => slot,
-            None => {
-                entity.retrieved();
-                arena.add(entity, Status::Stored)
-            }
-        });
-        let slots: Vec<u32> = slots.collect();
-        slots.into_iter().map(|slot| arena.handle(session, slot)).collect()
+        let mut added = Vec::new();
+        for mut entity in rows {
+            let slot = match arena.locate(entity.key()) {
+                Some(slot) => {
+                    let place = &mut arena.slots[slot as usize];
+                    if renew && !place.touched && place.entity.is_some() {
+                        entity.retrieved();
+                        place.entity = Some(entity);
+                    }
+                    slot
+                }
+                None => {
+                    entity.retrieved();
+                    let slot = arena.add(entity, Status::Stored);
+                    added.push(slot);
+                    slot
+                }
+            };
+            handles.push(arena.handle(session, slot));
+        }
+        if let Some(transaction) = &mut self.transaction {
+            added
+                .into_iter()
+                .for_each(|slot| transaction.note_loaded(Core::place::<E>(slot)));
+        }
+        handles
     }
 
-    fn find<E: Entity>(&mut self, key: Value) -> Result<Option<Handle<E>>> {
+    pub(super) fn find<E: Entity>(&mut self, key: Value) -> Result<Option<Handle<E>>> {
         self.runtime.table::<E>()?;
         let Ok(wanted) = E::Key::decode(key.clone(), E::TABLE.key()) else {
             return Ok(None);
@@ -291,7 +336,7 @@ impl Core {
         E::TABLE.deleted_at.is_none() || !super::before::is_trashed::<E>(self, slot)
     }
 
-    fn find_many<E: Entity>(&mut self, keys: Vec<E::Key>) -> Result<Vec<Handle<E>>> {
+    pub(super) fn find_many<E: Entity>(&mut self, keys: Vec<E::Key>) -> Result<Vec<Handle<E>>> {
         self.runtime.table::<E>()?;
         let arena = self.arena_mut::<E>();
         let mut missing: Vec<Value> = Vec::new();

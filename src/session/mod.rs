@@ -9,9 +9,11 @@ mod accept;
 mod after;
 mod arena;
 mod before;
+mod bulk;
 mod changes;
 mod committed;
 mod core;
+mod everyday;
 mod execute;
 mod find;
 mod flush;
@@ -19,8 +21,11 @@ mod hook;
 mod ops;
 mod plan;
 mod publish;
+mod relations;
+mod retry;
 mod sql;
 mod ties;
+mod tracked;
 mod transaction;
 
 use std::marker::PhantomData;
@@ -30,12 +35,16 @@ use std::sync::Arc;
 
 pub use self::after::HookFailure;
 use self::arena::Mark;
+pub use self::bulk::{Bulk, Decided, Undecided};
 pub use self::committed::{Committed, Operation};
 use self::core::Core;
 pub use self::find::Query;
 pub use self::flush::FlushReport;
 pub use self::hook::{FieldChange, Hook};
 pub(crate) use self::ops::{EntityOps, Of};
+pub use self::relations::Refers;
+pub use self::retry::{Isolation, TransactionOptions};
+pub use self::tracked::Tracked;
 use crate::entity::Entity;
 use crate::error::Result;
 use crate::runtime::Runtime;
@@ -91,9 +100,11 @@ pub struct InHook(());
 /// ```
 pub struct Session<Phase = Root> {
     pub(crate) core: Core,
-    // A Cell is Send but not Sync, and so is the session.
-    phase: PhantomData<(fn() -> Phase, std::cell::Cell<()>)>,
+    phase: PhantomData<Unshared<Phase>>,
 }
+
+/// A Cell is Send but not Sync, and so is the session.
+type Unshared<Phase> = (fn() -> Phase, std::cell::Cell<()>);
 
 impl<Phase> std::fmt::Debug for Session<Phase> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -2,10 +2,11 @@
 //!
 //! Everything else of a flush works on plain values, so that it is compiled once and not for each entity.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::accept::{self, Accepted, Manner, Undo};
+use super::accept::{self, Acceptance, Accepted, Manner, Undo};
 use super::after::{self, HookFailure};
 use super::arena::{Mark, Status};
 use super::changes::{self, Change, Frozen};
@@ -26,7 +27,7 @@ pub(crate) struct EntityOps {
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
     pub(crate) freeze: fn(&Core, u32, &mut Frozen) -> Result<()>,
-    pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<(Accepted, Option<Undo>)>,
+    pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<Acceptance>,
     pub(crate) merge: fn(&mut Accepted, Accepted),
     pub(crate) after: fn(&Core, &Arc<Runtime>, &Accepted, &mut Vec<HookFailure>),
     pub(crate) settle: fn(&mut Core, u32),
@@ -34,6 +35,11 @@ pub(crate) struct EntityOps {
     pub(crate) set_mark: fn(&mut Core, u32, Mark),
     pub(crate) drop_new: fn(&mut Core, u32),
     pub(crate) release: fn(&mut Core, u32),
+    /// For another try of a transaction: a copy of an edited entity, and putting it back.
+    pub(crate) save: fn(&mut Core, u32) -> Option<Box<dyn Any + Send>>,
+    pub(crate) restore: fn(&mut Core, u32, Box<dyn Any + Send>),
+    pub(crate) evict: fn(&mut Core, u32),
+    pub(crate) refresh: fn(&mut Core, u32) -> Result<()>,
 }
 
 impl fmt::Debug for EntityOps {
@@ -64,6 +70,10 @@ impl<E: Entity> Of<E> {
         set_mark: set_mark::<E>,
         drop_new: drop_new::<E>,
         release: release::<E>,
+        save: save::<E>,
+        restore: restore::<E>,
+        evict: evict::<E>,
+        refresh: refresh::<E>,
     };
 }
 
@@ -131,4 +141,44 @@ fn drop_new<E: Entity>(core: &mut Core, slot: u32) {
 
 fn release<E: Entity>(core: &mut Core, slot: u32) {
     core.arena_mut::<E>().release(slot);
+}
+
+fn save<E: Entity>(core: &mut Core, slot: u32) -> Option<Box<dyn Any + Send>> {
+    let entity = core.arena_mut::<E>().slots.get(slot as usize)?.entity.clone()?;
+    Some(Box::new(entity))
+}
+
+fn restore<E: Entity>(core: &mut Core, slot: u32, entity: Box<dyn Any + Send>) {
+    if let (Some(place), Ok(entity)) = (
+        core.arena_mut::<E>().slots.get_mut(slot as usize),
+        entity.downcast::<E>(),
+    ) && place.entity.is_some()
+    {
+        place.entity = Some(*entity);
+    }
+}
+
+fn evict<E: Entity>(core: &mut Core, slot: u32) {
+    core.arena_mut::<E>().remove(slot);
+}
+
+/// Reads the row of a slot again; one that is gone leaves the session.
+fn refresh<E: Entity>(core: &mut Core, slot: u32) -> Result<()> {
+    let session = core.id;
+    let arena = core.arena_mut::<E>();
+    if arena
+        .slots
+        .get(slot as usize)
+        .is_none_or(|place| place.status != Status::Stored)
+    {
+        return Ok(());
+    }
+    let handle = arena.handle(session, slot);
+    match core.refresh(handle) {
+        Err(error) if error.is_not_found() => {
+            evict::<E>(core, slot);
+            Ok(())
+        }
+        other => other,
+    }
 }

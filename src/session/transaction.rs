@@ -4,6 +4,7 @@ use super::accept::{Accepted, Undo};
 use super::arena::Mark;
 use super::core::{Core, Place};
 use super::flush::FlushReport;
+use super::retry::Isolation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::Checkout;
 use crate::runtime::Runtime;
@@ -19,6 +20,9 @@ pub(crate) struct Transaction {
     pub(super) accepted: Vec<Accepted>,
     /// Entities inserted into the session since the transaction began.
     pending: Vec<Place>,
+    /// Entities read into the session since the transaction began.
+    pub(super) loaded: Vec<Place>,
+    pub(super) isolation: Option<Isolation>,
     /// Marks set since the transaction began, with those before.
     marks: Vec<(Place, Mark)>,
     /// Where each nested transaction began.
@@ -46,6 +50,10 @@ impl Transaction {
         self.pending.push(place);
     }
 
+    pub(super) fn note_loaded(&mut self, place: Place) {
+        self.loaded.push(place);
+    }
+
     pub(super) fn note_mark(&mut self, place: Place, before: Mark) {
         self.marks.push((place, before));
     }
@@ -63,6 +71,9 @@ impl Transaction {
         let slot = &mut self.connections[pool];
         if slot.is_none() {
             let mut connection = runtime.mysql[pool].get()?;
+            if let Some(isolation) = self.isolation {
+                connection.run(isolation.statement())?;
+            }
             connection.begin()?;
             *slot = Some((connection, depth));
         }
@@ -162,6 +173,14 @@ pub(super) fn open(core: &mut Core) -> Result<bool> {
             Ok(true)
         }
     }
+}
+
+/// Opens the outermost transaction with an isolation level.
+pub(super) fn open_with(core: &mut Core, isolation: Option<Isolation>) {
+    core.transaction = Some(Transaction {
+        isolation,
+        ..Transaction::default()
+    });
 }
 
 /// Ends a nested transaction whose work went well.

@@ -120,6 +120,7 @@ impl Table for User {
         &1
     }
     fn set_key(&mut self, _: u32) {}
+    fn copy_column(&mut self, _: usize, _: &Self) {}
     fn from_row(_: &mut Row) -> Result<Self> {
         Ok(User)
     }
@@ -132,7 +133,6 @@ impl Table for User {
     fn diff(&self, _: &Self) -> ColumnSet {
         ColumnSet::EMPTY
     }
-    fn copy_column(&mut self, _: usize, _: &Self) {}
     fn pending(&self, _: usize) -> Option<RawHandle> {
         None
     }

@@ -73,6 +73,7 @@ impl<E: Table, T> Column<E, T> {
 /// these.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the type of a column",
+    note = "a list or a struct needs `#[column(json)]`, a list of an enumeration `#[column(set)]`, an enum `#[derive(Enumeration)]`",
     note = "dates need the feature `chrono`, `Uuid` the feature `uuid`, `Decimal` the feature `decimal`, `Json<T>` the feature `json`"
 )]
 pub trait ColumnType: Clone + Send + 'static {
@@ -119,7 +120,16 @@ pub trait ColumnType: Clone + Send + 'static {
 
 /// A field that is stored as a column of type `C`: every column type as itself; any serde type as `Json`
 /// (`#[column(json)]`); `BTreeSet` and `Vec` of an enumeration as `Set` (`#[column(set)]`).
-pub trait StoredAs<C: ColumnType>: Sized {
+// Without `C: ColumnType`, and with nothing given: the compiler then says what is wrong with a field once, and
+// not once for each method.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored as `{C}`",
+    note = "`#[column(json)]` needs `#[derive(Clone, Serialize, Deserialize)]` of serde on the type"
+)]
+pub trait StoredAs<C>: Sized {
+    /// See [`ColumnType::SQL`].
+    const SQL: SqlType;
+
     /// The value of the column.
     fn to_column(&self) -> C;
 
@@ -128,9 +138,7 @@ pub trait StoredAs<C: ColumnType>: Sized {
     /// # Errors
     ///
     /// As [`ColumnType::encode`].
-    fn encode_field(&self, column: &'static ColumnDef) -> Result<Value> {
-        self.to_column().encode(column)
-    }
+    fn encode_field(&self, column: &'static ColumnDef) -> Result<Value>;
 
     /// See [`ColumnType::decode`].
     ///
@@ -140,17 +148,12 @@ pub trait StoredAs<C: ColumnType>: Sized {
     fn decode_field(value: Value, column: &'static ColumnDef) -> Result<Self>;
 
     /// See [`ColumnType::same`].
-    fn same_field(&self, other: &Self) -> bool {
-        self.to_column().same(&other.to_column())
-    }
-
-    /// See [`ColumnType::pending`].
-    fn pending_field(&self) -> Option<RawHandle> {
-        None
-    }
+    fn same_field(&self, other: &Self) -> bool;
 }
 
 impl<C: ColumnType> StoredAs<C> for C {
+    const SQL: SqlType = C::SQL;
+
     fn to_column(&self) -> C {
         self.clone()
     }
@@ -168,11 +171,6 @@ impl<C: ColumnType> StoredAs<C> for C {
     #[inline]
     fn same_field(&self, other: &Self) -> bool {
         self.same(other)
-    }
-
-    #[inline]
-    fn pending_field(&self) -> Option<RawHandle> {
-        self.pending()
     }
 }
 

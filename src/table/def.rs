@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::columns::ColumnSet;
+use super::default::DefaultValue;
 use super::handle::RawHandle;
 use super::key::Key;
 use super::row::Row;
@@ -135,84 +136,6 @@ pub enum OnDelete {
     SetNull,
 }
 
-/// The DEFAULT of a column.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum DefaultValue {
-    /// A text.
-    Text(&'static str),
-    /// A whole number.
-    Int(i64),
-    /// A number with a fraction.
-    Float(f64),
-    /// A boolean.
-    Bool(bool),
-}
-
-impl DefaultValue {
-    /// Whether a column of this type can have it; the derive asks in a constant. A text is taken for dates
-    /// and decimals as it is: the server reads it.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn fits(&self, sql: SqlType) -> bool {
-        match (self, sql) {
-            (DefaultValue::Bool(_), SqlType::Bool) => true,
-            (DefaultValue::Int(number), SqlType::Bool) => *number == 0 || *number == 1,
-            (DefaultValue::Int(number), SqlType::Integer { bytes: 8, signed }) => signed || *number >= 0,
-            (DefaultValue::Int(number), SqlType::Integer { bytes, signed }) => {
-                let values = 1i64 << (8 * bytes as u32);
-                let least = if signed { -values / 2 } else { 0 };
-                *number >= least && *number < least + values
-            }
-            (
-                DefaultValue::Int(_) | DefaultValue::Float(_),
-                SqlType::Float | SqlType::Double | SqlType::Decimal { .. },
-            ) => true,
-            (
-                DefaultValue::Text(_),
-                SqlType::Decimal { .. } | SqlType::Date | SqlType::Time { .. } | SqlType::DateTime { .. },
-            ) => true,
-            // From there on they are TEXT and BLOB, which have no DEFAULT:
-            // https://dev.mysql.com/doc/refman/8.4/en/data-type-defaults.html
-            (DefaultValue::Text(text), SqlType::Text { length } | SqlType::Bytes { length }) => {
-                let mut characters = 0;
-                let mut i = 0;
-                while i < text.len() {
-                    // Every byte but those that continue a character.
-                    characters += (text.as_bytes()[i] & 0xc0 != 0x80) as u32;
-                    i += 1;
-                }
-                length < 16_384 && characters <= length
-            }
-            (DefaultValue::Text(text), SqlType::Enum(names)) => {
-                let mut i = 0;
-                while i < names.len() {
-                    if same_text(names[i], text) {
-                        return true;
-                    }
-                    i += 1;
-                }
-                false
-            }
-            (DefaultValue::Text(_), SqlType::Set(_)) => true,
-            _ => false,
-        }
-    }
-}
-
-/// Whether two texts are equal; `==` cannot be used in a constant.
-#[doc(hidden)]
-#[must_use]
-pub const fn same_text(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut same = a.len() == b.len();
-    let mut i = 0;
-    while same && i < a.len() {
-        same = a[i] == b[i];
-        i += 1;
-    }
-    same
-}
-
 /// An index beside the primary key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexDef {
@@ -289,11 +212,20 @@ impl SqlType {
     #[must_use]
     #[track_caller]
     pub const fn with_length(self, length: u32) -> SqlType {
-        assert!(length > 0, "`length` must be at least 1");
+        match self.try_length(length) {
+            Ok(sql) => sql,
+            Err(problem) => panic!("{}", problem),
+        }
+    }
+
+    /// The same type with this length, or why it has none.
+    #[doc(hidden)]
+    pub const fn try_length(self, length: u32) -> std::result::Result<SqlType, &'static str> {
         match self {
-            SqlType::Text { .. } => SqlType::Text { length },
-            SqlType::Bytes { .. } => SqlType::Bytes { length },
-            _ => panic!("`length` is for text and bytes only"),
+            _ if length == 0 => Err("`length` must be at least 1"),
+            SqlType::Text { .. } => Ok(SqlType::Text { length }),
+            SqlType::Bytes { .. } => Ok(SqlType::Bytes { length }),
+            _ => Err("`length` is for text and bytes only"),
         }
     }
 
@@ -305,31 +237,36 @@ impl SqlType {
     #[must_use]
     #[track_caller]
     pub const fn with_precision(self, precision: u8, scale: Option<u8>) -> SqlType {
+        match self.try_precision(precision, scale) {
+            Ok(sql) => sql,
+            Err(problem) => panic!("{}", problem),
+        }
+    }
+
+    /// The same type with this precision, or why it cannot have it.
+    #[doc(hidden)]
+    pub const fn try_precision(self, precision: u8, scale: Option<u8>) -> std::result::Result<SqlType, &'static str> {
         match (self, scale) {
-            (SqlType::Decimal { .. }, Some(scale)) => {
-                // https://dev.mysql.com/doc/refman/8.4/en/precision-math-decimal-characteristics.html
-                assert!(precision >= 1 && precision <= 65, "a decimal has 1 to 65 digits");
-                assert!(
-                    scale <= 30 && scale <= precision,
-                    "at most 30 digits, and no more than all, after the point"
-                );
-                SqlType::Decimal { precision, scale }
+            // https://dev.mysql.com/doc/refman/8.4/en/precision-math-decimal-characteristics.html
+            (SqlType::Decimal { .. }, Some(_)) if precision == 0 || precision > 65 => {
+                Err("a decimal has 1 to 65 digits")
             }
+            (SqlType::Decimal { .. }, Some(scale)) if scale > 30 || scale > precision => {
+                Err("a decimal has at most 30 digits, and no more than all, after the point")
+            }
+            (SqlType::Decimal { .. }, Some(scale)) => Ok(SqlType::Decimal { precision, scale }),
             (SqlType::Decimal { .. }, None) => {
-                panic!("write `precision(digits, digits after the point)` for a decimal")
+                Err("a decimal needs two numbers: `precision(digits, digits after the point)`")
             }
-            (SqlType::Time { .. }, None) => {
-                assert!(precision <= 6, "a time has at most 6 digits of the second's fraction");
-                SqlType::Time { digits: precision }
+            (SqlType::Time { .. } | SqlType::DateTime { .. }, Some(_)) => {
+                Err("a time needs one number, the digits of the second's fraction: `precision = 3`")
             }
-            (SqlType::DateTime { .. }, None) => {
-                assert!(
-                    precision <= 6,
-                    "a datetime has at most 6 digits of the second's fraction"
-                );
-                SqlType::DateTime { digits: precision }
+            (SqlType::Time { .. } | SqlType::DateTime { .. }, None) if precision > 6 => {
+                Err("a time has at most 6 digits of the second's fraction")
             }
-            _ => panic!("`precision` is for decimals (two numbers) and times (one number) only"),
+            (SqlType::Time { .. }, None) => Ok(SqlType::Time { digits: precision }),
+            (SqlType::DateTime { .. }, None) => Ok(SqlType::DateTime { digits: precision }),
+            _ => Err("`precision` is for decimals and times only"),
         }
     }
 
@@ -398,6 +335,13 @@ impl TableDef {
 }
 
 impl ColumnDef {
+    /// How it is stored in the database: a reference as the key that it holds, whose length only the table
+    /// referred to knows.
+    pub(crate) fn stored(&self) -> SqlType {
+        self.reference
+            .map_or(self.sql, |reference| (reference.table)().key().sql)
+    }
+
     /// The error that says that this value does not fit this column.
     #[cold]
     pub fn misfit(&self, value: &Value, reason: impl Into<String>) -> Error {

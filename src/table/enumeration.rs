@@ -19,6 +19,10 @@ use std::marker::PhantomData;
 /// assert_eq!(Status::VARIANTS, ["active", "locked_out"]);
 /// assert_eq!(Status::parse("locked_out"), Some(Status::LockedOut));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an enumeration",
+    note = "add `#[derive(Clone, Copy, PartialEq, Eq, Enumeration)]` to the enum"
+)]
 pub trait Enumeration: Copy + Eq + Send + Sync + 'static {
     /// The stored names, in the order of the variants.
     const VARIANTS: &'static [&'static str];

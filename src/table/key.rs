@@ -15,12 +15,21 @@ pub enum Generated {
 }
 
 /// A type that may be the key of a table: integers, `String`, and `uuid::Uuid` with the feature `uuid`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a table",
+    note = "a key is an integer, a `String` or, with the feature `uuid`, a `Uuid`"
+)]
 pub trait Key: ColumnType + Eq + Ord + Hash + Clone + Debug + Display + Sync {
     /// Who makes a key that is not set.
     const GENERATED: Generated;
 
-    /// Whether no key was set: 0, the empty string, the nil UUID.
-    fn is_unset(&self) -> bool;
+    /// The key that says that none was set: 0, the empty string, the nil UUID.
+    fn unset() -> Self;
+
+    /// Whether no key was set.
+    fn is_unset(&self) -> bool {
+        *self == Self::unset()
+    }
 
     /// The key from a number that the server generated; `None` when it does not fit the type.
     fn from_server(number: u64) -> Option<Self>;
@@ -33,8 +42,8 @@ macro_rules! integer_keys {
     ($($type:ty),*) => {$(
         impl Key for $type {
             const GENERATED: Generated = Generated::ByServer;
-            fn is_unset(&self) -> bool {
-                *self == 0
+            fn unset() -> Self {
+                0
             }
             fn from_server(number: u64) -> Option<Self> {
                 <$type>::try_from(number).ok()
@@ -50,8 +59,8 @@ integer_keys!(u8, u16, u32, u64, i8, i16, i32, i64);
 impl Key for String {
     const GENERATED: Generated = Generated::ByClient;
 
-    fn is_unset(&self) -> bool {
-        self.is_empty()
+    fn unset() -> Self {
+        String::new()
     }
 
     fn from_server(_: u64) -> Option<Self> {
@@ -67,8 +76,8 @@ impl Key for String {
 impl Key for uuid::Uuid {
     const GENERATED: Generated = Generated::ByClient;
 
-    fn is_unset(&self) -> bool {
-        self.is_nil()
+    fn unset() -> Self {
+        uuid::Uuid::nil()
     }
 
     fn from_server(_: u64) -> Option<Self> {

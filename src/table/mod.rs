@@ -6,6 +6,7 @@
 mod column;
 mod columns;
 mod def;
+mod default;
 mod enumeration;
 mod handle;
 mod key;
@@ -16,7 +17,8 @@ mod value;
 
 pub use column::{Column, ColumnType, StoredAs};
 pub use columns::{ColumnSet, MAX_COLUMNS};
-pub use def::{ColumnDef, DefaultValue, IndexDef, OnDelete, Reference, SqlType, Table, TableDef};
+pub use def::{ColumnDef, IndexDef, OnDelete, Reference, SqlType, Table, TableDef};
+pub use default::DefaultValue;
 pub use enumeration::{Enumeration, Set};
 pub use handle::{Handle, RawHandle};
 pub use key::{Generated, Key};
@@ -28,7 +30,7 @@ pub use value::{CivilDate, CivilDateTime, CivilTime, Value};
 
 /// What the derives use beside the public items.
 pub(crate) mod private {
-    pub use super::def::{next_table_index, same_text};
-    pub use super::types::option::{decode_nullable, encode_nullable, same_nullable, to_nullable};
+    pub use super::def::next_table_index;
+    pub use super::default::same_text;
     pub use super::types::symbol::decode_enumeration;
 }

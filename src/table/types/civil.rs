@@ -62,7 +62,7 @@ pub(super) fn time_of(value: &Value, column: &ColumnDef) -> Result<CivilTime> {
 
 /// Refuses what DATE cannot hold (<https://dev.mysql.com/doc/refman/8.4/en/datetime.html>).
 fn check_date(date: CivilDate, column: &ColumnDef) -> Result<()> {
-    let leap = date.year % 4 == 0 && (date.year % 100 != 0 || date.year % 400 == 0);
+    let leap = date.year.is_multiple_of(4) && (!date.year.is_multiple_of(100) || date.year.is_multiple_of(400));
     let days = match date.month {
         2 => 28 + u8::from(leap),
         4 | 6 | 9 | 11 => 30,

@@ -54,14 +54,26 @@ fn text<T: Serialize>(value: &T) -> serde_json::Result<String> {
     serde_json::to_value(value).map(|v| v.to_string())
 }
 
+fn encode<T: Serialize>(value: &T, column: &'static ColumnDef) -> Result<Value> {
+    text(value)
+        .map(Value::Text)
+        .map_err(|e| column.misfit(&Value::Null, format!("cannot be written as JSON: {e}")))
+}
+
+fn same<T: Serialize>(a: &T, b: &T) -> bool {
+    match (text(a), text(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        // What cannot be written is an error of the flush, so it must count as changed.
+        _ => false,
+    }
+}
+
 impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> ColumnType for Json<T> {
     type Compare<'a> = Json<T>;
     const SQL: SqlType = SqlType::Json;
 
     fn encode(&self, column: &'static ColumnDef) -> Result<Value> {
-        text(&self.0)
-            .map(Value::Text)
-            .map_err(|e| column.misfit(&Value::Null, format!("cannot be written as JSON: {e}")))
+        encode(&self.0, column)
     }
 
     fn decode(value: Value, column: &'static ColumnDef) -> Result<Self> {
@@ -76,20 +88,26 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> ColumnType for Js
     }
 
     fn same(&self, other: &Self) -> bool {
-        match (text(&self.0), text(&other.0)) {
-            (Ok(a), Ok(b)) => a == b,
-            // What cannot be written is an error of the flush, so it must count as changed.
-            _ => false,
-        }
+        same(&self.0, &other.0)
     }
 }
 
 impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> StoredAs<Json<T>> for T {
+    const SQL: SqlType = SqlType::Json;
+
     fn to_column(&self) -> Json<T> {
         Json(self.clone())
     }
 
+    fn encode_field(&self, column: &'static ColumnDef) -> Result<Value> {
+        encode(self, column)
+    }
+
     fn decode_field(value: Value, column: &'static ColumnDef) -> Result<Self> {
         Json::<T>::decode(value, column).map(|json| json.0)
+    }
+
+    fn same_field(&self, other: &Self) -> bool {
+        same(self, other)
     }
 }

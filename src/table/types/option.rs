@@ -1,7 +1,7 @@
 //! `Option`: the column may be NULL.
 
 use crate::error::Result;
-use crate::table::column::{ColumnType, StoredAs};
+use crate::table::column::ColumnType;
 use crate::table::def::{ColumnDef, SqlType, TableDef};
 use crate::table::handle::RawHandle;
 use crate::table::value::Value;
@@ -56,41 +56,5 @@ impl<T: ColumnType> ColumnType for Option<T> {
 
     fn pending(&self) -> Option<RawHandle> {
         self.as_ref().and_then(ColumnType::pending)
-    }
-}
-
-// `impl StoredAs<C> for C` rules out a second implementation for `Option`, so the derive calls these where
-// `#[column(json)]` or `#[column(set)]` stands on an `Option`.
-
-/// See [`StoredAs::to_column`].
-#[doc(hidden)]
-pub fn to_nullable<C: ColumnType, F: StoredAs<C>>(field: &Option<F>) -> Option<C> {
-    field.as_ref().map(StoredAs::to_column)
-}
-
-/// See [`StoredAs::encode_field`].
-#[doc(hidden)]
-pub fn encode_nullable<C: ColumnType, F: StoredAs<C>>(field: &Option<F>, column: &'static ColumnDef) -> Result<Value> {
-    field
-        .as_ref()
-        .map_or(Ok(Value::Null), |field| field.encode_field(column))
-}
-
-/// See [`StoredAs::decode_field`].
-#[doc(hidden)]
-pub fn decode_nullable<C: ColumnType, F: StoredAs<C>>(value: Value, column: &'static ColumnDef) -> Result<Option<F>> {
-    match value {
-        Value::Null => Ok(None),
-        value => F::decode_field(value, column).map(Some),
-    }
-}
-
-/// See [`StoredAs::same_field`].
-#[doc(hidden)]
-pub fn same_nullable<C: ColumnType, F: StoredAs<C>>(a: &Option<F>, b: &Option<F>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => a.same_field(b),
-        (None, None) => true,
-        _ => false,
     }
 }

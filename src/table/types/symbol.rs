@@ -54,21 +54,41 @@ impl<E: Enumeration> ColumnType for Set<E> {
 }
 
 impl<E: Enumeration + Ord> StoredAs<Set<E>> for BTreeSet<E> {
+    const SQL: SqlType = <Set<E> as ColumnType>::SQL;
+
     fn to_column(&self) -> Set<E> {
         Set::from(self)
     }
 
+    fn encode_field(&self, column: &'static ColumnDef) -> Result<Value> {
+        StoredAs::<Set<E>>::to_column(self).encode(column)
+    }
+
     fn decode_field(value: Value, column: &'static ColumnDef) -> Result<Self> {
         Ok(Set::<E>::decode(value, column)?.iter().collect())
+    }
+
+    fn same_field(&self, other: &Self) -> bool {
+        StoredAs::<Set<E>>::to_column(self) == StoredAs::<Set<E>>::to_column(other)
     }
 }
 
 impl<E: Enumeration> StoredAs<Set<E>> for Vec<E> {
+    const SQL: SqlType = <Set<E> as ColumnType>::SQL;
+
     fn to_column(&self) -> Set<E> {
         self.iter().copied().collect()
     }
 
+    fn encode_field(&self, column: &'static ColumnDef) -> Result<Value> {
+        StoredAs::<Set<E>>::to_column(self).encode(column)
+    }
+
     fn decode_field(value: Value, column: &'static ColumnDef) -> Result<Self> {
         Ok(Set::<E>::decode(value, column)?.iter().collect())
+    }
+
+    fn same_field(&self, other: &Self) -> bool {
+        StoredAs::<Set<E>>::to_column(self) == StoredAs::<Set<E>>::to_column(other)
     }
 }

@@ -1,0 +1,12 @@
+use headwater::prelude::*;
+
+#[derive(Clone, Table)]
+struct Post {
+    #[column(id)]
+    id: u64,
+    title: String,
+}
+
+fn main() {
+    let _: Column<Post, u64> = Post::TITLE;
+}

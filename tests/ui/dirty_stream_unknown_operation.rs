@@ -1,0 +1,10 @@
+use headwater::prelude::*;
+
+#[derive(Clone, Table)]
+#[table(dirty_stream = "PostStream,AuditStream//IX")]
+struct Post {
+    #[column(id)]
+    id: u64,
+}
+
+fn main() {}

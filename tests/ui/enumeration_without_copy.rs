@@ -1,0 +1,8 @@
+use headwater::prelude::*;
+
+#[derive(PartialEq, Eq, Enumeration)]
+enum Status {
+    Open,
+}
+
+fn main() {}

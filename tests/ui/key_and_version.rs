@@ -1,0 +1,10 @@
+use headwater::prelude::*;
+
+#[derive(Clone, Table)]
+struct Post {
+    #[column(version)]
+    #[column(id)]
+    id: u64,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use headwater::prelude::*;
+
+#[derive(Clone, Table)]
+struct Post {
+    title: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use headwater::prelude::*;
+
+#[derive(Clone, Table)]
+enum Post {
+    Draft,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use headwater::prelude::*;
+
+#[derive(Clone, Table)]
+struct Post;
+
+fn main() {}
