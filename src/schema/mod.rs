@@ -142,6 +142,11 @@ impl Schema {
         Err(Error::new(ErrorKind::Schema { message, source: None }))
     }
 
+    /// Everything about a struct that no server could store as it is declared.
+    pub(crate) fn problems(table: &'static TableDef, flavour: Flavour) -> Vec<Error> {
+        wanted::Table::of(table, flavour).err().unwrap_or_default()
+    }
+
     fn pools(&self) -> impl Iterator<Item = &MysqlPool> {
         self.pools.iter().map(|tables| &tables.pool)
     }

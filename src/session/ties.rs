@@ -209,7 +209,7 @@ pub(super) fn parking_value(def: &TableDef, column: usize) -> Option<Value> {
         return Some(Value::Null);
     }
     let unique = ulid::Ulid::generate();
-    match about.sql {
+    match about.stored() {
         SqlType::Text { length } => {
             let text = unique.to_string();
             // The end of an ULID is its random part.
