@@ -41,10 +41,6 @@ impl Waiting {
         self.entries.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     pub(super) fn ids(&self) -> Vec<EntryId> {
         self.entries.keys().copied().collect()
     }

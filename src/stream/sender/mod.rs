@@ -157,11 +157,6 @@ impl Sender {
         Err(self.unsent(DeliveryProblem::Unsent { pool, events }, reason))
     }
 
-    /// The pool that it writes to.
-    pub(crate) fn pool(&self) -> &RedisPool {
-        &self.shared.pool
-    }
-
     fn unsent(&self, problem: DeliveryProblem, reason: String) -> Error {
         self.shared.tell(&problem);
         let unsent = match problem {
