@@ -5,8 +5,8 @@ use super::arena::Mark;
 use super::core::{Core, Place};
 use super::flush::FlushReport;
 use super::retry::Isolation;
-use crate::error::{Error, ErrorKind, Result};
-use crate::mysql::Checkout;
+use crate::error::{Error, Result};
+use crate::mysql::{Checkout, Connection};
 use crate::runtime::Runtime;
 
 /// An open transaction of a session.
@@ -78,8 +78,28 @@ impl Transaction {
             *slot = Some((connection, depth));
         }
         match slot {
-            Some((connection, _)) if connection.in_transaction() && !connection.is_broken() => Ok(connection),
-            _ => Err(ended()),
+            Some((connection, _)) => {
+                if connection.is_broken() || !connection.in_transaction() {
+                    return Err(connection.ended());
+                }
+                Ok(connection)
+            }
+            // Filled just now.
+            None => Err(Error::config("no connection")),
+        }
+    }
+
+    /// Asks the database on the transaction's connection, which sees what the transaction did so far, or else on
+    /// one of the pool's.
+    pub(super) fn ask<T>(
+        &mut self,
+        runtime: &Runtime,
+        pool: usize,
+        question: impl FnOnce(&mut Connection) -> T,
+    ) -> Result<T> {
+        match self.connections.get_mut(pool) {
+            Some(Some((connection, _))) => Ok(question(connection)),
+            _ => Ok(question(&mut *runtime.mysql[pool].get()?)),
         }
     }
 
@@ -112,6 +132,9 @@ impl Transaction {
     pub(super) fn nest(&mut self) -> Result<()> {
         let name = savepoint(self.savepoints.len());
         for (connection, _) in self.connections.iter_mut().flatten() {
+            if connection.is_broken() || !connection.in_transaction() {
+                return Err(connection.ended());
+            }
             connection.run(&format!("SAVEPOINT {name}"))?;
         }
         self.savepoints.push(Savepoint {
@@ -148,10 +171,10 @@ impl Transaction {
         for (pool, slot) in connections.iter_mut().enumerate() {
             let Some((connection, _)) = slot else { continue };
             if outcome.is_ok() {
-                outcome = if connection.in_transaction() {
+                outcome = if connection.in_transaction() && !connection.is_broken() {
                     connection.commit()
                 } else {
-                    Err(ended())
+                    Err(connection.ended())
                 };
                 if outcome.is_ok() {
                     committed.push(pool);
@@ -269,12 +292,6 @@ pub(super) fn settle(core: &mut Core, transaction: Transaction) {
             (table.ops.release)(core, undo.place.slot);
         }
     }
-}
-
-/// The server ended the transaction by itself, as it does after a deadlock; what is tried in it afterwards
-/// must not run by itself.
-fn ended() -> Error {
-    Error::new(ErrorKind::Deadlock { source: None })
 }
 
 fn savepoint(depth: usize) -> String {
