@@ -114,7 +114,7 @@ pub enum ErrorKind {
         /// The key that was looked for.
         key: String,
     },
-    /// A before-hook refused the change, or panicked.
+    /// A before-hook refused the change.
     #[error("{table} {key}: refused by `{hook}`: {source}")]
     Rejected {
         /// The hook method.
@@ -132,8 +132,8 @@ pub enum ErrorKind {
         /// The entities that were touched again and again.
         entities: Vec<String>,
     },
-    /// References form a circle that no order of statements can satisfy.
-    #[error("these new rows refer to each other in a circle without a nullable reference: {}", .entities.join(", "))]
+    /// References, or unique values that are handed round, form a circle that no order of statements can satisfy.
+    #[error("no order of statements can satisfy these rows, which wait for each other's keys or unique values: {}", .entities.join(", "))]
     ReferenceCycle {
         /// The entities in the circle.
         entities: Vec<String>,
@@ -161,7 +161,8 @@ pub enum ErrorKind {
         #[source]
         source: Option<Source>,
     },
-    /// InnoDB chose this transaction to resolve a deadlock (server error 1213).
+    /// The server rolled the transaction back so that others can go on: InnoDB chose it to resolve a deadlock
+    /// (server error 1213), or a row had changed since the transaction's view of it (1020, MariaDB 11.6).
     #[error("deadlock: the transaction was rolled back by the server")]
     Deadlock {
         /// The error of the driver.
@@ -273,6 +274,16 @@ impl Error {
         &self.0
     }
 
+    /// This error, or the one of this crate for which a hook or a handler failed.
+    fn cause(&self) -> &Error {
+        match self.kind() {
+            ErrorKind::Rejected { source, .. } | ErrorKind::Handler { source } => {
+                source.downcast_ref::<Error>().map_or(self, Error::cause)
+            }
+            _ => self,
+        }
+    }
+
     /// What went wrong, by value.
     pub fn into_kind(self) -> ErrorKind {
         *self.0
@@ -308,19 +319,19 @@ impl Error {
         matches!(self.kind(), ErrorKind::ForeignKey { .. })
     }
 
-    /// InnoDB rolled the transaction back to resolve a deadlock.
+    /// InnoDB rolled the transaction back to resolve a deadlock. So also when a query of a hook met it.
     pub fn is_deadlock(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Deadlock { .. })
+        matches!(self.cause().kind(), ErrorKind::Deadlock { .. })
     }
 
-    /// A lock was not granted in time.
+    /// A lock was not granted in time. So also when a query of a hook waited for it.
     pub fn is_lock_timeout(&self) -> bool {
-        matches!(self.kind(), ErrorKind::LockTimeout { .. })
+        matches!(self.cause().kind(), ErrorKind::LockTimeout { .. })
     }
 
-    /// A server cannot be reached, or the connection broke outside of COMMIT.
+    /// A server cannot be reached, or the connection broke outside of COMMIT. So also when a query of a hook met it.
     pub fn is_connection(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Connection { .. })
+        matches!(self.cause().kind(), ErrorKind::Connection { .. })
     }
 
     /// The connection broke during COMMIT: look whether the changes are there before trying again.

@@ -27,7 +27,6 @@ pub(crate) struct Runtime {
     /// Registered tables by their process-wide index.
     tables: Vec<Option<Registered>>,
     names: HashMap<&'static str, usize>,
-    sessions: AtomicU32,
 }
 
 /// A registered table.
@@ -104,7 +103,6 @@ impl Runtime {
             groups,
             tables,
             names,
-            sessions: AtomicU32::new(1),
         }
     }
 
@@ -158,10 +156,5 @@ impl Runtime {
         let mut tables: Vec<&Registered> = self.tables.iter().flatten().collect();
         tables.sort_by_key(|table| table.rank);
         tables
-    }
-
-    /// A number for a new session, by which its handles are told from others'.
-    pub(crate) fn next_session(self: &Arc<Self>) -> u32 {
-        self.sessions.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -1,6 +1,7 @@
 //! A session against a plain model in memory: random graphs of three tables with references and unique columns,
 //! random edits, flushes, nested transactions and rollbacks. After each step the rows, the entities and, in the
 //! end, the published events must be those of the model.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Many threads, each with its own session, on the same few rows in opposite orders: no update is lost, every
 //! deadlock is tried again.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

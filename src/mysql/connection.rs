@@ -1,5 +1,6 @@
 //! One connection: runs statements, keeps them prepared, knows whether it can still be trusted.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -67,6 +68,20 @@ impl Connection {
         self.in_transaction
     }
 
+    /// Why nothing more can be done in a transaction that is over before its end.
+    pub(crate) fn ended(&self) -> Error {
+        Error::new(if self.broken {
+            ErrorKind::Connection {
+                server: "MySQL",
+                pool: self.pool.to_string(),
+                message: "the connection was lost earlier in this transaction, which is rolled back".to_owned(),
+                source: None,
+            }
+        } else {
+            ErrorKind::Deadlock { source: None }
+        })
+    }
+
     /// Whether it cannot be used any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
@@ -84,6 +99,7 @@ impl Connection {
 
     /// Runs a statement that returns no rows, kept prepared.
     pub(crate) fn execute(&mut self, sql: &str, params: Params, table: &str) -> Result<Done> {
+        self.check_size(&params, table)?;
         let (count, start) = (params.len(), Instant::now());
         let outcome = self.execute_prepared(sql, params);
         self.observe(sql, count, start, outcome.as_ref().err());
@@ -98,6 +114,7 @@ impl Connection {
         table: &str,
         each: &mut dyn FnMut(&mut Row) -> Result<()>,
     ) -> Result<()> {
+        self.check_size(&params, table)?;
         let (count, start) = (params.len(), Instant::now());
         let outcome = self.select_prepared(sql, params, each);
         match outcome {
@@ -111,6 +128,17 @@ impl Connection {
                 self.finish(Err(error), table)
             }
         }
+    }
+
+    /// A value that no packet holds is not sent: the server would close the connection, and nobody would know why.
+    fn check_size(&mut self, params: &Params, table: &str) -> Result<()> {
+        let longest = params.longest();
+        // With its header of 7 bytes a packet must be shorter than the limit.
+        if longest + 7 < self.server.max_packet {
+            return Ok(());
+        }
+        self.sent = false;
+        Err(failure::too_large(&format!("a value of {longest} bytes"), table, None))
     }
 
     /// Runs a statement of DDL about a table: nothing can be bound, and it is run once only.
@@ -228,6 +256,11 @@ impl Connection {
             if failure::breaks_connection(&error) {
                 self.broken = true;
             }
+            if self.in_transaction && failure::ends_transaction(&error, self.server.timeout_ends_transaction) {
+                // What is tried in it from now on must not run by itself.
+                self.in_transaction = false;
+                self.broken |= self.driver.query_drop("ROLLBACK").is_err();
+            }
             failure::classify(
                 error,
                 About {
@@ -243,12 +276,14 @@ impl Connection {
             return;
         };
         let text = error.map(ToString::to_string);
-        observer(&StatementEvent {
+        let event = StatementEvent {
             pool: &self.pool,
             sql,
             parameters,
             elapsed: start.elapsed(),
             error: text.as_deref(),
-        });
+        };
+        // A panic in it must not tear the flush that it watches.
+        let _ = catch_unwind(AssertUnwindSafe(|| observer(&event)));
     }
 }

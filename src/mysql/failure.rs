@@ -1,5 +1,7 @@
 //! Server and driver errors, sorted into the kinds of this crate.
 
+use std::error::Error as _;
+
 use crate::error::{Error, ErrorKind, Source};
 
 /// What the failed statement was about, for the error's text.
@@ -28,9 +30,22 @@ fn lost_connection(code: u16) -> bool {
     )
 }
 
+/// Whether the server has rolled the whole transaction back with this error: a deadlock, with MariaDB 11.6 also
+/// a row that changed since the transaction's view of it (1020), and a lock timeout where the server is set so.
+pub(super) fn ends_transaction(error: &mysql::Error, timeout_does: bool) -> bool {
+    let mysql::Error::MySqlError(server) = error else {
+        return false;
+    };
+    matches!(server.code, 1213 | 1020) || (server.code == 1205 && timeout_does)
+}
+
 pub(super) fn classify(error: mysql::Error, about: About<'_>) -> Error {
     let server = match error {
         mysql::Error::MySqlError(server) => server,
+        // The driver sends nothing of it: the same as the server's own error.
+        mysql::Error::CodecError(codec) if codec.to_string() == TOO_LARGE => {
+            return too_large("a statement", about.table, Some(Box::new(codec)));
+        }
         other => return connection(other, about.pool),
     };
     let code = server.code;
@@ -48,11 +63,18 @@ pub(super) fn classify(error: mysql::Error, about: About<'_>) -> Error {
                 source,
             }
         }
-        1213 => ErrorKind::Deadlock { source },
+        1213 | 1020 => ErrorKind::Deadlock { source },
         1205 | 3572 => ErrorKind::LockTimeout { source },
         1216 | 1217 | 1451 | 1452 | 1761 | 1762 => ErrorKind::ForeignKey { table, message, source },
-        1049 | 1054 | 1146 | 1932 => {
-            let message = format!("{message}; `engine.schema().diff()` tells the statements that mend it");
+        // 1048 and 1364: a column that may not be NULL, or needs a value, at the server only. What may not be NULL
+        // in the struct never gets there.
+        1048 | 1049 | 1054 | 1146 | 1364 | 1932 => {
+            let about = if table.is_empty() {
+                String::new()
+            } else {
+                format!("{table}: ")
+            };
+            let message = format!("{about}{message}; `engine.schema().diff()` tells the statements that mend it");
             ErrorKind::Schema { message, source }
         }
         code if lost_connection(code) => ErrorKind::Connection {
@@ -72,24 +94,56 @@ pub(super) fn classify(error: mysql::Error, about: About<'_>) -> Error {
     })
 }
 
+/// What the server would refuse with error 1153, and then close the connection.
+pub(super) fn too_large(what: &str, table: &str, source: Option<Source>) -> Error {
+    Error::new(ErrorKind::Server {
+        code: 1153,
+        message: format!("{table}: {what} is larger than the server's max_allowed_packet"),
+        source,
+    })
+}
+
 /// A lost or refused connection.
 pub(super) fn connection(error: mysql::Error, pool: &str) -> Error {
-    let message = match &error {
-        mysql::Error::IoError(io)
-            if matches!(io.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
-        {
-            "no answer from the server in time".to_owned()
-        }
-        mysql::Error::IoError(io) => io.to_string(),
-        mysql::Error::MySqlError(server) => server.message.clone(),
-        other => other.to_string(),
-    };
+    let message = words(&error);
     Error::new(ErrorKind::Connection {
         server: "MySQL",
         pool: pool.to_owned(),
         message,
         source: Some(Box::new(error)),
     })
+}
+
+/// A connection to this address that could not be made; `None` when it was not made in time.
+pub(super) fn no_connection(error: Option<mysql::Error>, pool: &str, address: &str) -> Error {
+    let why = error.as_ref().map_or_else(|| SILENT.to_owned(), words);
+    Error::new(ErrorKind::Connection {
+        server: "MySQL",
+        pool: pool.to_owned(),
+        message: format!("cannot connect to {address}: {why}"),
+        source: error.map(|error| Box::new(error) as Source),
+    })
+}
+
+const SILENT: &str = "no answer from the server in time";
+
+/// What the driver says of a packet that the server would refuse.
+const TOO_LARGE: &str = "Packet is larger than max_allowed_packet";
+
+/// What happened, in words that an operator can work with.
+fn words(error: &mysql::Error) -> String {
+    let io = match error {
+        mysql::Error::IoError(io) => Some(io),
+        mysql::Error::CodecError(codec) => codec.source().and_then(|source| source.downcast_ref()),
+        _ => None,
+    };
+    match (error, io.map(std::io::Error::kind)) {
+        (_, Some(std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut))
+        | (mysql::Error::DriverError(mysql::DriverError::ConnectTimeout), _) => SILENT.to_owned(),
+        (mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, why, _)))), _) => why.clone(),
+        (mysql::Error::MySqlError(server), _) => server.message.clone(),
+        _ => io.map_or_else(|| error.to_string(), ToString::to_string),
+    }
 }
 
 /// The value and the index out of `Duplicate entry 'x' for key 'users.uq_email'`; MariaDB leaves the

@@ -35,6 +35,15 @@ impl Params {
         }
     }
 
+    /// The bytes of the longest value.
+    pub(super) fn longest(&self) -> usize {
+        let length = |value: &Driver| match value {
+            Driver::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        };
+        self.0.iter().map(length).max().unwrap_or(0)
+    }
+
     pub(super) fn into_driver(self) -> mysql::Params {
         if self.0.is_empty() {
             mysql::Params::Empty

@@ -1,7 +1,8 @@
 //! A pool of connections to one database, over r2d2 with a connection manager of our own.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
@@ -88,6 +89,10 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(10);
 const INIT: &str = "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
                     SESSION group_concat_max_len = 1048576, NAMES utf8mb4";
 
+/// What is asked of each new connection.
+const FACTS: &str = "SELECT VERSION(), @@SESSION.auto_increment_increment, @@max_allowed_packet, \
+                     @@innodb_rollback_on_timeout";
+
 /// A named pool of connections; clones share it.
 #[derive(Clone)]
 pub(crate) struct MysqlPool {
@@ -112,10 +117,12 @@ impl MysqlPool {
             name: name.clone(),
             statements: options.statements,
             observer,
+            connect: options.connect,
+            suspected: Mutex::new(None),
         };
         let database = Arc::from(manager.driver.get_db_name().unwrap_or_default());
         let patient = Arc::new(manager.patient());
-        let first = manager.connect_now()?;
+        let first = manager.connect_in_time()?;
         let server = *first.server();
         drop(first);
         let pool = r2d2::Pool::builder()
@@ -151,13 +158,17 @@ impl MysqlPool {
     /// A connection of its own, outside of the pool, that waits for an answer as long as the server lives: an
     /// ALTER TABLE may rebuild a large table. It waits for the locks of others for a minute at most.
     pub(crate) fn dedicated(&self) -> Result<Connection> {
-        self.patient.connect_now()
+        self.patient.connect_in_time()
     }
 
     /// A free connection, waited for no longer than the pool's options say.
     pub(crate) fn get(&self) -> Result<Checkout> {
         self.pool.get().map_err(|error| {
-            let message = format!("no connection within {:?} ({error})", self.wait);
+            let message = format!(
+                "no connection to {} within {:?} ({error})",
+                self.patient.address(),
+                self.wait
+            );
             let (server, pool) = ("MySQL", self.name.to_string());
             Error::new(ErrorKind::Connection {
                 server,
@@ -191,29 +202,61 @@ pub(crate) struct Manager {
     name: Arc<str>,
     statements: usize,
     observer: Option<Observer>,
+    connect: Duration,
+    /// When a connection last broke: those that have been idle since before may be dead as well.
+    suspected: Mutex<Option<Instant>>,
 }
 
 impl Manager {
+    fn with(&self, driver: mysql::Opts) -> Manager {
+        Manager {
+            driver,
+            name: self.name.clone(),
+            statements: self.statements,
+            observer: self.observer.clone(),
+            connect: self.connect,
+            suspected: Mutex::new(None),
+        }
+    }
+
+    /// Where the server is.
+    fn address(&self) -> String {
+        match self.driver.get_socket() {
+            Some(socket) => socket.to_owned(),
+            None => format!("{}:{}", self.driver.get_ip_or_hostname(), self.driver.get_tcp_port()),
+        }
+    }
+
+    /// Connects within the time for connecting. The driver's own limit ends when the connection is let in, whether
+    /// or not the server ever says a word on it.
+    fn connect_in_time(&self) -> Result<Connection> {
+        let (done, outcome) = mpsc::channel();
+        let manager = self.with(self.driver.clone());
+        let thread = thread::Builder::new().name(format!("headwater-connect-{}", self.name));
+        let started = thread.spawn(move || {
+            // Nobody listens any more when it took too long.
+            let _ = done.send(manager.connect_now());
+        });
+        if started.is_err() {
+            return self.connect_now();
+        }
+        let late = |_| Err(failure::no_connection(None, &self.name, &self.address()));
+        outcome.recv_timeout(self.connect).unwrap_or_else(late)
+    }
+
     /// The same without a limit for an answer; that the server is gone is noticed by TCP keep-alive.
     fn patient(&self) -> Manager {
         let driver = mysql::OptsBuilder::from_opts(self.driver.clone())
             .read_timeout(None)
             .tcp_keepalive_time_ms(Some(KEEPALIVE_MS))
             .init(vec![INIT, INIT_PATIENT]);
-        Manager {
-            driver: driver.into(),
-            name: self.name.clone(),
-            statements: self.statements,
-            observer: self.observer.clone(),
-        }
+        self.with(driver.into())
     }
 
     fn connect_now(&self) -> Result<Connection> {
-        let mut driver =
-            mysql::Conn::new(self.driver.clone()).map_err(|error| failure::connection(error, &self.name))?;
-        let facts: Option<mysql::Row> = driver
-            .query_first("SELECT VERSION(), @@SESSION.auto_increment_increment, @@max_allowed_packet")
-            .map_err(|error| failure::connection(error, &self.name))?;
+        let failed = |error| failure::no_connection(Some(error), &self.name, &self.address());
+        let mut driver = mysql::Conn::new(self.driver.clone()).map_err(failed)?;
+        let facts: Option<mysql::Row> = driver.query_first(FACTS).map_err(failed)?;
         let fact = |position: usize| -> String {
             facts
                 .as_ref()
@@ -226,6 +269,7 @@ impl Manager {
             &fact(0),
             fact(1).parse().unwrap_or(1),
             fact(2).parse().unwrap_or(16 << 20),
+            fact(3) == "1",
         );
         Ok(Connection::new(
             driver,
@@ -247,7 +291,8 @@ impl r2d2::ManageConnection for Manager {
 
     fn is_valid(&self, connection: &mut Connection) -> Result<()> {
         // A ping for each checkout would double the cost of a small flush.
-        if connection.last_used.elapsed() < TRUSTED_IDLE {
+        let suspected = *self.suspected.lock().unwrap_or_else(PoisonError::into_inner);
+        if connection.last_used.elapsed() < TRUSTED_IDLE && suspected.is_none_or(|at| at < connection.last_used) {
             Ok(())
         } else {
             connection.ping()
@@ -257,6 +302,9 @@ impl r2d2::ManageConnection for Manager {
     fn has_broken(&self, connection: &mut Connection) -> bool {
         // Left inside a transaction, by a panic for example: closing it rolls back.
         connection.last_used = Instant::now();
+        if connection.is_broken() {
+            *self.suspected.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.last_used);
+        }
         connection.is_broken() || connection.in_transaction()
     }
 }
@@ -296,7 +344,13 @@ fn driver_options(pool: &str, url: &str, options: &MysqlOptions) -> Result<mysql
 /// What is wrong with a URL, without the values in it.
 fn reason(error: &mysql::UrlError) -> String {
     match error {
-        mysql::UrlError::UnknownParameter(name) => format!("unknown parameter `{name}`"),
+        // What does not look like a name may be the end of a password with a `?` in it.
+        mysql::UrlError::UnknownParameter(name) if name.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
+            format!("unknown parameter `{name}`")
+        }
+        mysql::UrlError::UnknownParameter(_) => {
+            "what stands after the `?` is no parameter; special characters of a password are written as %XX".to_owned()
+        }
         mysql::UrlError::InvalidValue(name, _) | mysql::UrlError::FeatureRequired(name, _) => {
             format!("bad value of parameter `{name}`")
         }

@@ -15,11 +15,13 @@ pub(crate) struct Server {
     pub(crate) key_step: u64,
     /// The largest packet that the server takes, in bytes.
     pub(crate) max_packet: usize,
+    /// Whether a lock timeout rolls the whole transaction back (`innodb_rollback_on_timeout`).
+    pub(super) timeout_ends_transaction: bool,
 }
 
 impl Server {
     /// From what `SELECT VERSION(), …` said.
-    pub(super) fn new(version: &str, key_step: u64, max_packet: u64) -> Self {
+    pub(super) fn new(version: &str, key_step: u64, max_packet: u64, timeout_ends_transaction: bool) -> Self {
         Server {
             flavour: if version.to_ascii_lowercase().contains("mariadb") {
                 Flavour::MariaDb
@@ -28,6 +30,7 @@ impl Server {
             },
             key_step: key_step.max(1),
             max_packet: usize::try_from(max_packet).unwrap_or(usize::MAX),
+            timeout_ends_transaction,
         }
     }
 
@@ -56,10 +59,10 @@ mod tests {
     #[test]
     fn the_flavour_is_read_from_the_version() {
         assert_eq!(
-            Server::new("10.11.19-MariaDB-0+deb12u1", 1, 1).flavour,
+            Server::new("10.11.19-MariaDB-0+deb12u1", 1, 1, false).flavour,
             Flavour::MariaDb
         );
-        assert_eq!(Server::new("9.7.4", 1, 1).flavour, Flavour::MySql);
-        assert_eq!(Server::new("9.7.4", 0, 1).key_step, 1);
+        assert_eq!(Server::new("9.7.4", 1, 1, false).flavour, Flavour::MySql);
+        assert_eq!(Server::new("9.7.4", 0, 1, false).key_step, 1);
     }
 }

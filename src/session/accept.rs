@@ -46,6 +46,21 @@ pub(crate) struct Undo {
     deleted: Option<Box<dyn Any + Send>>,
 }
 
+impl Undo {
+    /// Brings a new entity back that was deleted before it was ever inserted.
+    pub(super) fn of_dropped<E: Entity>(place: Place, entity: E) -> Self {
+        Undo {
+            accepted: None,
+            place,
+            operation: Operation::Insert,
+            managed: ColumnSet::EMPTY,
+            mark: Mark::None,
+            before: Box::new(Box::new(entity.clone())),
+            deleted: Some(Box::new(Box::new(entity))),
+        }
+    }
+}
+
 /// What accepting a change gives: the change as it is told of, and how it is taken back.
 pub(crate) type Acceptance = (Accepted, Option<Undo>);
 
@@ -148,7 +163,10 @@ pub(super) fn undo<E: Entity>(core: &mut Core, undo: Undo) {
     let slot = undo.place.slot;
     let arena = core.arena_mut::<E>();
     if let Some(deleted) = undo.deleted.and_then(|entity| entity.downcast::<Box<E>>().ok()) {
-        arena.put_back(slot, **deleted, before, undo.mark);
+        match undo.operation {
+            Operation::Insert => arena.put_back_new(slot, **deleted),
+            _ => arena.put_back(slot, **deleted, before, undo.mark),
+        }
         core.touched.push(undo.place);
         return;
     }

@@ -10,7 +10,7 @@ use super::committed::{Committed, Operation};
 use super::core::Core;
 use crate::entity::{Entity, HookName};
 use crate::runtime::Runtime;
-use crate::table::Value;
+use crate::table::{ColumnSet, Value};
 
 /// A past-tense hook that panicked. What it was told of is committed all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,35 +188,42 @@ fn together(first: Operation, later: Operation) -> Together {
 
 /// Puts a later change of the same entity onto the first.
 pub(super) fn merge<E: Entity>(first: &mut Accepted, later: Accepted) {
+    // Values are there where a stream wants them.
+    let has_values = !first.values.is_empty() || !later.values.is_empty();
     first.values = merge_values(std::mem::take(&mut first.values), later.values);
     let kept = |accepted: Option<Box<dyn std::any::Any + Send>>| {
         accepted
             .and_then(|kept| kept.downcast::<Kept<E>>().ok())
             .map(|kept| *kept)
     };
-    let changed = first.changed.union(&later.changed);
-    match (kept(first.kept.take()), kept(later.kept)) {
+    let (kept, changed) = match (kept(first.kept.take()), kept(later.kept)) {
         (Some(a), Some(b)) => {
             let old = a.old.or(if first.operation == Operation::Insert {
                 None
             } else {
                 b.old
             });
-            first.changed = match (&old, &b.new) {
+            let changed = match (&old, &b.new) {
                 (Some(old), Some(new)) => new.diff(old).without(&E::TABLE.internal()),
-                _ => changed,
+                _ => first.changed.union(&later.changed),
             };
+            first.changed = changed;
             first.kept = Some(Box::new(Kept { old, new: b.new }));
+            return;
         }
-        _ => {
-            first.changed = first
-                .values
-                .iter()
-                .fold(crate::table::ColumnSet::EMPTY, |mut set, (column, _, _)| {
-                    set.insert(*column);
-                    set
-                });
-        }
+        // One of the two was flushed without hooks: those of the other run.
+        (Some(a), None) => (Some(a), first.changed),
+        (None, Some(b)) => (Some(b), later.changed),
+        (None, None) => (None, first.changed.union(&later.changed)),
+    };
+    first.kept = kept.map(|kept| Box::new(kept) as Box<dyn std::any::Any + Send>);
+    first.changed = changed;
+    if has_values {
+        first.changed = ColumnSet::EMPTY;
+        first
+            .values
+            .iter()
+            .for_each(|(column, _, _)| first.changed.insert(*column));
     }
 }
 

@@ -119,6 +119,8 @@ pub(crate) trait AnyArena: Any + Send + fmt::Debug {
     fn table(&self) -> &'static str;
     /// How many entities it holds.
     fn entities(&self) -> usize;
+    /// Whether an entity is in this slot.
+    fn holds(&self, slot: u32) -> bool;
     /// Frees all slots.
     fn clear(&mut self);
 }
@@ -138,6 +140,12 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn entities(&self) -> usize {
         self.len()
+    }
+
+    fn holds(&self, slot: u32) -> bool {
+        self.slots
+            .get(slot as usize)
+            .is_some_and(|place| place.entity.is_some())
     }
 
     fn clear(&mut self) {
@@ -224,6 +232,17 @@ impl<E: Entity> Arena<E> {
         place.mark = mark;
         place.touched = true;
         self.identify(slot);
+    }
+
+    /// Puts a taken new entity back under its old handle.
+    pub(crate) fn put_back_new(&mut self, slot: u32, entity: E) {
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            place.entity = Some(entity);
+            place.original = None;
+            place.status = Status::New;
+            place.mark = Mark::None;
+            place.touched = true;
+        }
     }
 
     /// Enters a stored entity into the identity map.

@@ -29,6 +29,10 @@ pub(crate) struct Change {
     pub(crate) new: Range<usize>,
     /// Of an update: their old values. Of a delete: those of the unique columns.
     pub(crate) old: Range<usize>,
+    /// Columns that an update leaves alone, in unique indexes of which it writes others.
+    pub(crate) beside_columns: ColumnSet,
+    /// Their values.
+    pub(crate) beside: Range<usize>,
     /// The columns that the entity gets back from the frozen values.
     pub(crate) managed: ColumnSet,
     /// Other entities that its references wait for, in [`Frozen::pending`].
@@ -161,6 +165,8 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
         columns,
         new: first_value..frozen.values.len(),
         old: 0..0,
+        beside_columns: ColumnSet::EMPTY,
+        beside: 0..0,
         managed,
         pending: first_pending..frozen.pending.len(),
     });
@@ -194,7 +200,7 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
     let wanted = managed_columns(def, operation, place.mark);
     for column in differs.union(&wanted).iter() {
         let about = &def.columns[column];
-        let before = original.encode(column)?;
+        let before = stored(original, column);
         let value = if Some(column) == def.deleted_at && operation == Operation::Trash {
             datetime(frozen.now, about)
         } else if Some(column) == def.deleted_at && operation == Operation::Restore {
@@ -250,6 +256,16 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
     }
     let new = first_new..frozen.values.len();
     frozen.values.append(&mut old);
+    let old = new.end..frozen.values.len();
+    let mut beside_columns = ColumnSet::EMPTY;
+    for index in def.indexes.iter().filter(|index| index.unique) {
+        let of = ColumnSet::of(index.columns);
+        if of.meets(&columns) {
+            beside_columns = beside_columns.union(&of.without(&columns));
+        }
+    }
+    let beside = beside_columns.iter().map(|column| stored(original, column));
+    frozen.values.extend(beside);
     frozen.changes.push(Change {
         place: at,
         def,
@@ -257,7 +273,9 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
         key: original.encode(def.id)?,
         version,
         columns,
-        old: new.end..frozen.values.len(),
+        beside_columns,
+        beside: old.end..frozen.values.len(),
+        old,
         new,
         managed,
         pending: first_pending..frozen.pending.len(),
@@ -272,8 +290,7 @@ fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &
     };
     let first = frozen.values.len();
     for column in unique_columns(def).iter() {
-        let value = entity.encode(column)?;
-        frozen.values.push(value);
+        frozen.values.push(stored(entity, column));
     }
     let version = def.version.map(|column| entity.encode(column)).transpose()?;
     frozen.changes.push(Change {
@@ -285,10 +302,18 @@ fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &
         columns: ColumnSet::EMPTY,
         new: 0..0,
         old: first..frozen.values.len(),
+        beside_columns: ColumnSet::EMPTY,
+        beside: 0..0,
         managed: ColumnSet::EMPTY,
         pending: 0..0,
     });
     Ok(())
+}
+
+/// The value of a column as it is stored. A row may hold what its column cannot, where the server's is longer: it
+/// can be replaced all the same, and events show it as NULL.
+fn stored<E: Entity>(original: &E, column: usize) -> Value {
+    original.encode(column).unwrap_or(Value::Null)
 }
 
 /// The columns that an operation writes whatever the entity says.
@@ -348,7 +373,10 @@ fn reference(
     match (registered.ops.key_of)(core, handle) {
         None => Err(about.misfit(
             &Value::Null,
-            format!("the {} that the reference waits for left the session", def.name),
+            format!(
+                "the {} that the reference waits for was deleted or left the session",
+                def.name
+            ),
         )),
         Some(key) if !key.is_null() => Ok(key),
         Some(_) => {
@@ -367,13 +395,18 @@ fn reference(
     }
 }
 
-/// The key of the entity of a handle: `None` when it is gone, NULL when it is not inserted yet.
+/// The key of the entity of a handle: `None` when it is gone or goes with this flush, NULL when it is not inserted
+/// yet.
 pub(super) fn key_of<E: Entity>(core: &Core, handle: RawHandle) -> Option<Value> {
     let slot = core.arena::<E>()?.slots.get(handle.slot as usize)?;
     if slot.generation != handle.generation {
         return None;
     }
     let entity = slot.entity.as_ref()?;
+    let soft = E::TABLE.deleted_at.is_some();
+    if slot.mark == Mark::ForceDelete || (slot.mark == Mark::Delete && !soft) {
+        return None;
+    }
     match slot.status {
         Status::Free | Status::Gone => None,
         Status::New => Some(Value::Null),

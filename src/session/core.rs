@@ -1,7 +1,9 @@
 //! The inside of a session: arenas, what was touched, the open transaction.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::accept::Undo;
 use super::arena::{AnyArena, Arena, Mark, Slot, Status};
 use super::transaction::Transaction;
 use crate::entity::Entity;
@@ -36,8 +38,9 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
-        let id = runtime.next_session();
-        Core::with_id(runtime, id)
+        // Counted for the whole process: handles of two engines' sessions must be told apart as well.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        Core::with_id(runtime, NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
     /// An empty stand-in while the real one is lent to the before-hooks.
@@ -88,6 +91,12 @@ impl Core {
             .get(index as usize)
             .and_then(Option::as_ref)
             .map_or("unknown", |arena| arena.table())
+    }
+
+    /// Whether an entity is at this place.
+    pub(crate) fn holds(&self, place: Place) -> bool {
+        let arena = self.arenas.get(place.table as usize).and_then(Option::as_ref);
+        arena.is_some_and(|arena| arena.holds(place.slot))
     }
 
     pub(crate) fn place<E: Entity>(slot: u32) -> Place {
@@ -196,6 +205,20 @@ impl Core {
         self.arena_mut::<E>().handle(id, slot)
     }
 
+    /// Takes a new entity out. Inside a transaction its slot is kept: a rollback brings it back.
+    fn drop_new<E: Entity>(&mut self, slot: u32) {
+        if self.transaction.is_none() {
+            self.arena_mut::<E>().remove(slot);
+            return;
+        }
+        let Some((entity, _)) = self.arena_mut::<E>().take(slot) else {
+            return;
+        };
+        if let Some(transaction) = &mut self.transaction {
+            transaction.note_undo(Undo::of_dropped(Core::place::<E>(slot), entity));
+        }
+    }
+
     /// Marks an entity; one that was never inserted is simply dropped by a delete.
     pub(crate) fn mark<E: Entity>(&mut self, handle: Handle<E>, mark: Mark) -> Result<()> {
         let slot = self.touch(handle)?;
@@ -203,14 +226,7 @@ impl Core {
         let place = &mut arena.slots[slot as usize];
         if place.status == Status::New {
             if matches!(mark, Mark::Delete | Mark::ForceDelete) {
-                let taken = arena.take(slot);
-                match (&mut self.transaction, taken) {
-                    // A rollback brings it back.
-                    (Some(transaction), Some((entity, _))) => {
-                        transaction.note_dropped(Core::place::<E>(slot), Box::new(entity));
-                    }
-                    _ => self.arena_mut::<E>().release(slot),
-                }
+                self.drop_new::<E>(slot);
             }
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use super::changes::{Change, Frozen};
 use super::sql;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::mysql::{Connection, Params, Server};
 use crate::table::{ColumnSet, SqlType, Value};
 
@@ -13,13 +13,28 @@ const MOST_PLACEHOLDERS: usize = 65_535;
 /// Rows beyond which an UPDATE or DELETE of many rows only gets slower.
 const MOST_ROWS: usize = 1024;
 
+/// Why a step did not do its work.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Error(Error),
+    /// Not all of these rows were as the session knows them. Which, [`stale`](super::stale::stale) tells once the flush is taken back:
+    /// before that, the rows that a DELETE found cannot be told from those that were gone.
+    Stale(Vec<usize>),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Error(error)
+    }
+}
+
 /// Runs one step of the plan and returns how many statements it took.
-pub(super) fn step(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> Result<u64> {
+pub(super) fn step(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> Result<u64, Failed> {
     let Some(first) = step.first().map(|&i| &frozen.changes[i]) else {
         return Ok(0);
     };
     if first.is_insert() {
-        insert(connection, frozen, step)
+        Ok(insert(connection, frozen, step)?)
     } else if first.is_delete() {
         delete(connection, frozen, step)
     } else {
@@ -73,6 +88,10 @@ fn insert(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> R
             let signed = matches!(def.key().sql, SqlType::Integer { signed: true, .. });
             for (row, &i) in (0u64..).zip(chunk) {
                 let key = done.first_key.wrapping_add(row.wrapping_mul(server.key_step));
+                if key > most_of(def.key().sql) {
+                    let reason = "the server made a key that the struct's key cannot hold";
+                    return Err(def.key().misfit(&Value::UInt(key), reason));
+                }
                 frozen.changes[i].key = match i64::try_from(key) {
                     Ok(key) if signed => Value::Int(key),
                     _ => Value::UInt(key),
@@ -83,7 +102,17 @@ fn insert(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> R
     Ok(statements)
 }
 
-fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64> {
+/// The greatest number that an integer column holds.
+fn most_of(sql: SqlType) -> u64 {
+    match sql {
+        SqlType::Integer { bytes, signed } if bytes < 8 || signed => {
+            (1 << (u32::from(bytes) * 8 - u32::from(signed))) - 1
+        }
+        _ => u64::MAX,
+    }
+}
+
+fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
     let (def, columns) = (first.def, first.columns);
@@ -105,7 +134,7 @@ fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
                 params.push(version.clone());
             }
             let done = connection.execute(&text, params, def.name)?;
-            expect(connection, frozen, &[i], done.matched)?;
+            expect(&[i], done.matched)?;
         }
         return Ok(step.len() as u64);
     }
@@ -132,7 +161,7 @@ fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
         let text = sql::update_join(def, &columns, versioned, rows, &server);
         let done = connection.execute(&text, params, def.name)?;
         statements += 1;
-        expect(connection, frozen, chunk, done.matched)?;
+        expect(chunk, done.matched)?;
     }
     Ok(statements)
 }
@@ -156,7 +185,7 @@ fn all_same(frozen: &Frozen, step: &[usize]) -> bool {
         .all(|&i| values(i).iter().zip(first).all(|(a, b)| a.same(b)))
 }
 
-fn update_same(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64> {
+fn update_same(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let first = &frozen.changes[step[0]];
     let (def, columns) = (first.def, first.columns);
     let most = MOST_ROWS.min(MOST_PLACEHOLDERS - columns.len());
@@ -170,12 +199,12 @@ fn update_same(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> 
         keys(frozen, chunk, rows, &mut params);
         let done = connection.execute(&sql::update_same(def, &columns, rows), params, def.name)?;
         statements += 1;
-        expect(connection, frozen, chunk, done.matched)?;
+        expect(chunk, done.matched)?;
     }
     Ok(statements)
 }
 
-fn delete(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64> {
+fn delete(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let first = &frozen.changes[step[0]];
     let def = first.def;
     let versioned = first.version.is_some();
@@ -194,7 +223,7 @@ fn delete(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
         }
         let done = connection.execute(&sql::delete(def, versioned, rows), params, def.name)?;
         statements += 1;
-        expect(connection, frozen, chunk, done.matched)?;
+        expect(chunk, done.matched)?;
     }
     Ok(statements)
 }
@@ -215,58 +244,12 @@ fn padded(rows: usize, most: usize) -> usize {
     }
 }
 
-/// Every row must have matched; if not, looks which of them changed or are gone.
-fn expect(connection: &mut Connection, frozen: &Frozen, chunk: &[usize], matched: u64) -> Result<()> {
+/// Every row must have matched.
+fn expect(chunk: &[usize], matched: u64) -> Result<(), Failed> {
     if matched == chunk.len() as u64 {
-        return Ok(());
-    }
-    let def = frozen.changes[chunk[0]].def;
-    let deleting = frozen.changes[chunk[0]].is_delete();
-    let mut params = Params::with_capacity(chunk.len());
-    keys(frozen, chunk, chunk.len(), &mut params);
-    let mut found: Vec<(String, Option<String>)> = Vec::new();
-    connection.select(&sql::look_again(def, chunk.len()), params, def.name, &mut |row| {
-        let values = row.values_mut();
-        let version = values.get(1).map(plain);
-        found.push((values.first().map(plain).unwrap_or_default(), version));
         Ok(())
-    })?;
-    let stale = chunk.iter().map(|&i| &frozen.changes[i]).filter(|change| {
-        let row = found.iter().find(|(key, _)| *key == plain(&change.key));
-        match (row, &change.version) {
-            (None, _) => {
-                !deleting || change.version.is_some() || !found.iter().any(|(key, _)| *key == plain(&change.key))
-            }
-            // What this transaction has just written counts as it should be.
-            (Some((_, Some(version))), Some(expected)) => {
-                let written = def.version.and_then(|column| frozen.new_value(change, column));
-                *version != plain(expected) && written.is_none_or(|written| *version != plain(written))
-            }
-            (Some(_), _) => false,
-        }
-    });
-    let keys: Vec<String> = stale.map(|change| display(&change.key)).collect();
-    let keys = if keys.is_empty() {
-        chunk.iter().map(|&i| display(&frozen.changes[i].key)).collect()
     } else {
-        keys
-    };
-    Err(Error::new(ErrorKind::Stale { table: def.name, keys }))
-}
-
-/// A key or version as text, whichever of the forms it came in.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn display(key: &Value) -> String {
-    match key {
-        Value::Text(text) => text.clone(),
-        other => other.to_string(),
+        Err(Failed::Stale(chunk.to_vec()))
     }
 }
 

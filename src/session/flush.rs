@@ -8,9 +8,10 @@ use super::before;
 use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
-use super::execute;
+use super::execute::{self, Failed};
 use super::plan::{self, Action, Node, Plan};
 use super::publish::publish;
+use super::stale::stale;
 use super::ties::{Why, parking_value, ties};
 use super::transaction::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
@@ -122,7 +123,7 @@ fn collect(core: &mut Core) -> Vec<Place> {
         match runtime.registered(table as usize) {
             Some(registered) => (registered.ops.sort)(core, &mut slots),
             // Told by `freeze`, which names the table.
-            None => slots.sort_unstable(),
+            None => slots.retain(|&slot| core.holds(Place { table, slot })),
         }
         places.extend(slots.into_iter().map(|slot| Place { table, slot }));
     }
@@ -221,26 +222,25 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
 fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -> Result<FlushReport> {
     if let Some(outcome) = one_statement(core, frozen, plan, broken) {
         let statements = outcome?;
-        let pools: Vec<usize> = core.runtime.mysql.iter().enumerate().map(|(pool, _)| pool).collect();
-        return finish(core, frozen, plan, statements, &pools);
+        return finish(core, frozen, plan, statements, None);
     }
     let mut transaction = Transaction::default();
     let runtime = core.runtime.clone();
     let executed = execute_all(&runtime, &mut transaction, frozen, plan, broken);
     let statements = match executed {
         Ok(statements) => statements,
-        Err(error) => {
+        Err(failed) => {
             transaction.abandon();
-            return Err(error);
+            return Err(told(failed, &runtime, &mut transaction, frozen));
         }
     };
     let (committed, outcome) = transaction.commit();
-    let report = if committed.is_empty() {
-        FlushReport::default()
-    } else {
-        finish(core, frozen, plan, statements, &committed)?
-    };
-    outcome.map(|()| report)
+    match outcome {
+        Ok(()) => finish(core, frozen, plan, statements, None),
+        // Of several pools some may have committed before.
+        Err(error) if committed.is_empty() => Err(error),
+        Err(error) => finish(core, frozen, plan, statements, Some(&committed)).and(Err(error)),
+    }
 }
 
 /// The pool of a plan of exactly one statement that does nothing when it does not do all.
@@ -258,13 +258,11 @@ fn one_statement(core: &Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken
     let pool = is_one_statement(&core.runtime, frozen, plan, broken)?;
     let run = |frozen: &mut Frozen| {
         let mut connection = core.runtime.mysql[pool].get()?;
-        execute::step(&mut connection, frozen, &plan.steps[0]).map_err(|error| {
+        execute::step(&mut connection, frozen, &plan.steps[0]).map_err(|failed| match failed {
             // The server commits by itself: lost once the statement was sent, its outcome is unknown.
-            if connection.was_sent() {
-                error.into_commit_unknown()
-            } else {
-                error
-            }
+            Failed::Error(error) if connection.was_sent() => error.into_commit_unknown(),
+            Failed::Error(error) => error,
+            Failed::Stale(rows) => stale(&mut connection, frozen, &rows),
         })
     };
     Some(run(frozen))
@@ -284,16 +282,19 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
     }
     let mut executed = execute_all(&runtime, &mut transaction, frozen, plan, broken);
     if !single && executed.is_ok() {
-        executed = transaction.unnest().and(executed);
+        executed = transaction.unnest().map_err(Failed::from).and(executed);
     }
     core.transaction = Some(transaction);
     let statements = match executed {
         Ok(statements) => statements,
-        Err(error) => {
+        Err(failed) => {
             if !single {
                 transaction::roll_back(core);
             }
-            return Err(error);
+            return Err(match &mut core.transaction {
+                Some(transaction) => told(failed, &runtime, transaction, frozen),
+                None => told(failed, &runtime, &mut Transaction::default(), frozen),
+            });
         }
     };
     let mut report = FlushReport {
@@ -325,8 +326,26 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
     Ok(report)
 }
 
-/// Accepts what was committed, runs the after-hooks and publishes.
-fn finish(core: &mut Core, frozen: &Frozen, plan: &Plan, statements: u64, pools: &[usize]) -> Result<FlushReport> {
+/// The error of a flush whose statements are taken back.
+fn told(failed: Failed, runtime: &Runtime, transaction: &mut Transaction, frozen: &Frozen) -> Error {
+    match failed {
+        Failed::Error(error) => error,
+        Failed::Stale(rows) => {
+            let pool = rows.first().map_or(0, |&i| pool_of(runtime, frozen.changes[i].place));
+            let asked = transaction.ask(runtime, pool, |connection| stale(connection, frozen, &rows));
+            asked.unwrap_or_else(|error| error)
+        }
+    }
+}
+
+/// Accepts what was committed, on all pools or on these only, runs the after-hooks and publishes.
+fn finish(
+    core: &mut Core,
+    frozen: &Frozen,
+    plan: &Plan,
+    statements: u64,
+    only: Option<&[usize]>,
+) -> Result<FlushReport> {
     let runtime = core.runtime.clone();
     let mut report = FlushReport {
         statements,
@@ -338,7 +357,7 @@ fn finish(core: &mut Core, frozen: &Frozen, plan: &Plan, statements: u64, pools:
         let Some(table) = runtime.registered(change.place.table as usize) else {
             continue;
         };
-        if !pools.contains(&table.mysql) {
+        if only.is_some_and(|pools| !pools.contains(&table.mysql)) {
             continue;
         }
         report.count(change.operation);
@@ -354,7 +373,7 @@ fn finish(core: &mut Core, frozen: &Frozen, plan: &Plan, statements: u64, pools:
             all.push(accepted);
         }
     }
-    if pools.len() == runtime.mysql.len() {
+    if only.is_none() {
         settle(core);
     }
     tell(core, all, &mut report);
@@ -419,7 +438,7 @@ fn execute_all(
     frozen: &mut Frozen,
     plan: &Plan,
     broken: &[Broken],
-) -> Result<u64> {
+) -> Result<u64, Failed> {
     let pool_of = |place: Place| pool_of(runtime, place);
     let mut statements = 0;
     for action in broken {

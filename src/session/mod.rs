@@ -3,7 +3,7 @@
 //! The way of a change: `core` and `arena` hold entities and notice what is touched; `flush` collects them,
 //! `before` runs the before-hooks, `changes` freezes what is to be written, `ties` and `plan` order it,
 //! `execute` runs it with the texts of `sql`, `accept` brings it back into memory, `after` and `publish` tell
-//! of it. `ops` are the few functions that know an entity's type.
+//! of it; `stale` names the rows that an optimistic lock found changed. `ops` are the few functions that know an entity's type.
 
 mod accept;
 mod after;
@@ -24,6 +24,7 @@ mod publish;
 mod relations;
 mod retry;
 mod sql;
+mod stale;
 mod ties;
 mod tracked;
 mod transaction;

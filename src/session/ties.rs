@@ -169,18 +169,20 @@ fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Optio
         Side::Old => (change.old.clone(), !change.is_insert()),
         Side::New => (change.new.clone(), !change.is_delete()),
     };
-    // An update that leaves a column of a composite index alone is compared by what it does change: that only
-    // ties more rows than needed.
     if !there || !index.iter().any(|&column| kept.has(column)) {
         return None;
     }
     let mut values = Vec::with_capacity(index.len());
     for &column in index {
-        if !kept.has(column) {
+        let (columns, start) = if kept.has(column) {
+            (&kept, range.start)
+        } else if change.beside_columns.has(column) {
+            (&change.beside_columns, change.beside.start)
+        } else {
             return None;
-        }
-        let position = kept.iter().take_while(|&c| c < column).count();
-        let value = frozen.values.get(range.start + position)?;
+        };
+        let position = columns.iter().take_while(|&c| c < column).count();
+        let value = frozen.values.get(start + position)?;
         if value.is_null() {
             return None;
         }

@@ -1,14 +1,12 @@
 //! Transactions: connections, savepoints, what to take back, what to tell after the outermost commit.
 
-use std::any::Any;
-
 use super::accept::{Accepted, Undo};
 use super::arena::Mark;
 use super::core::{Core, Place};
 use super::flush::FlushReport;
 use super::retry::Isolation;
-use crate::error::{Error, ErrorKind, Result};
-use crate::mysql::Checkout;
+use crate::error::{Error, Result};
+use crate::mysql::{Checkout, Connection};
 use crate::runtime::Runtime;
 
 /// An open transaction of a session.
@@ -25,8 +23,6 @@ pub(crate) struct Transaction {
     /// Entities read into the session since the transaction began.
     pub(super) loaded: Vec<Place>,
     pub(super) isolation: Option<Isolation>,
-    /// Entities that were dropped before they were inserted.
-    dropped: Vec<(Place, Box<dyn Any + Send>)>,
     /// Marks set since the transaction began, with those before.
     marks: Vec<(Place, Mark)>,
     /// Where each nested transaction began.
@@ -38,7 +34,6 @@ struct Savepoint {
     undo: usize,
     accepted: usize,
     pending: usize,
-    dropped: usize,
     marks: usize,
 }
 
@@ -53,10 +48,6 @@ impl std::fmt::Debug for Transaction {
 impl Transaction {
     pub(super) fn note_pending(&mut self, place: Place) {
         self.pending.push(place);
-    }
-
-    pub(super) fn note_dropped(&mut self, place: Place, entity: Box<dyn Any + Send>) {
-        self.dropped.push((place, entity));
     }
 
     pub(super) fn note_loaded(&mut self, place: Place) {
@@ -87,8 +78,28 @@ impl Transaction {
             *slot = Some((connection, depth));
         }
         match slot {
-            Some((connection, _)) if connection.in_transaction() && !connection.is_broken() => Ok(connection),
-            _ => Err(ended()),
+            Some((connection, _)) => {
+                if connection.is_broken() || !connection.in_transaction() {
+                    return Err(connection.ended());
+                }
+                Ok(connection)
+            }
+            // Filled just now.
+            None => Err(Error::config("no connection")),
+        }
+    }
+
+    /// Asks the database on the transaction's connection, which sees what the transaction did so far, or else on
+    /// one of the pool's.
+    pub(super) fn ask<T>(
+        &mut self,
+        runtime: &Runtime,
+        pool: usize,
+        question: impl FnOnce(&mut Connection) -> T,
+    ) -> Result<T> {
+        match self.connections.get_mut(pool) {
+            Some(Some((connection, _))) => Ok(question(connection)),
+            _ => Ok(question(&mut *runtime.mysql[pool].get()?)),
         }
     }
 
@@ -112,7 +123,6 @@ impl Transaction {
         Transaction {
             undo,
             pending: std::mem::take(&mut self.pending),
-            dropped: std::mem::take(&mut self.dropped),
             marks: std::mem::take(&mut self.marks),
             ..Transaction::default()
         }
@@ -122,13 +132,15 @@ impl Transaction {
     pub(super) fn nest(&mut self) -> Result<()> {
         let name = savepoint(self.savepoints.len());
         for (connection, _) in self.connections.iter_mut().flatten() {
+            if connection.is_broken() || !connection.in_transaction() {
+                return Err(connection.ended());
+            }
             connection.run(&format!("SAVEPOINT {name}"))?;
         }
         self.savepoints.push(Savepoint {
             undo: self.undo.len(),
             accepted: self.accepted.len(),
             pending: self.pending.len(),
-            dropped: self.dropped.len(),
             marks: self.marks.len(),
         });
         Ok(())
@@ -159,10 +171,10 @@ impl Transaction {
         for (pool, slot) in connections.iter_mut().enumerate() {
             let Some((connection, _)) = slot else { continue };
             if outcome.is_ok() {
-                outcome = if connection.in_transaction() {
+                outcome = if connection.in_transaction() && !connection.is_broken() {
                     connection.commit()
                 } else {
-                    Err(ended())
+                    Err(connection.ended())
                 };
                 if outcome.is_ok() {
                     committed.push(pool);
@@ -226,7 +238,6 @@ pub(super) fn roll_back(core: &mut Core) {
                     undo: 0,
                     accepted: 0,
                     pending: 0,
-                    dropped: 0,
                     marks: 0,
                 },
             );
@@ -261,11 +272,6 @@ fn take_back(core: &mut Core, transaction: &mut Transaction, to: Savepoint) {
             (table.ops.undo)(core, undo);
         }
     }
-    for (place, entity) in transaction.dropped.drain(to.dropped..).rev() {
-        if let Some(table) = runtime.registered(place.table as usize) {
-            (table.ops.revive)(core, place.slot, entity);
-        }
-    }
     for (place, mark) in transaction.marks.drain(to.marks..).rev() {
         if let Some(table) = runtime.registered(place.table as usize) {
             (table.ops.set_mark)(core, place.slot, mark);
@@ -282,17 +288,11 @@ fn take_back(core: &mut Core, transaction: &mut Transaction, to: Savepoint) {
 pub(super) fn settle(core: &mut Core, transaction: Transaction) {
     let runtime = core.runtime.clone();
     let places = transaction.undo.iter().map(|undo| undo.place);
-    for place in places.chain(transaction.dropped.iter().map(|(place, _)| *place)) {
+    for place in places {
         if let Some(table) = runtime.registered(place.table as usize) {
             (table.ops.release)(core, place.slot);
         }
     }
-}
-
-/// The server ended the transaction by itself, as it does after a deadlock; what is tried in it afterwards
-/// must not run by itself.
-fn ended() -> Error {
-    Error::new(ErrorKind::Deadlock { source: None })
 }
 
 fn savepoint(depth: usize) -> String {

@@ -1,0 +1,15 @@
+//! Bad input: everything that can be wrong gets an error of the right kind that names table, column, key or value,
+//! never shows a password, and leaves the session usable.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/world.rs"]
+mod world;
+
+mod building;
+mod handles;
+mod keys;
+mod reading;
+mod servers;
+mod tables;
+mod values;
