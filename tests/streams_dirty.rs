@@ -1,4 +1,5 @@
 //! Dirty streams from a flush to a consumer: the example of the issue and FluxaORM's own cases.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
