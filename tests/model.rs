@@ -224,6 +224,9 @@ impl Model {
     }
 }
 
+/// Rows by table and key: label, number, parent, version.
+type Rows = BTreeMap<(Kind, u64), (String, i32, Option<u64>, u32)>;
+
 /// A run of one case: the events that are expected so far, each with its row's key.
 struct Run {
     expected: Vec<(Kind, u64, u8, Vec<&'static str>)>,
@@ -502,7 +505,7 @@ impl Run {
 
     /// Rows and entities against the model.
     fn compare(session: &mut Session, model: &Model) -> Result<(), TestCaseError> {
-        let mut expected: BTreeMap<(Kind, u64), (String, i32, Option<u64>, u32)> = BTreeMap::new();
+        let mut expected: Rows = BTreeMap::new();
         let keys = Run::keys(session, model);
         for (thing, key) in model.things.iter().zip(&keys) {
             prop_assert_eq!(key.is_some(), thing.stored != Stored::Gone, "{:?}", thing);
@@ -561,8 +564,7 @@ impl Run {
                 (label, row.n, known(row.parent.and_then(|p| p.key().copied())), 0),
             );
         }
-        let keys_of =
-            |map: &BTreeMap<(Kind, u64), (String, i32, Option<u64>, u32)>| map.keys().copied().collect::<Vec<_>>();
+        let keys_of = |map: &Rows| map.keys().copied().collect::<Vec<_>>();
         prop_assert_eq!(keys_of(&stored), keys_of(&expected));
         for (key, row) in &stored {
             let wanted = &expected[key];
