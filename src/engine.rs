@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 pub use builder::EngineBuilder;
 
 use crate::entity::Entity;
@@ -14,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
 use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
-use crate::stream::{ConsumerBuilder, Delivery, FailedEvent, Stream};
+use crate::stream::{ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Stream, StreamStats, broker, stats};
 
 /// The immutable runtime of an application: pools, registered tables, senders.
 ///
@@ -101,9 +103,52 @@ impl Engine {
     /// ```
     pub fn consumer(&self, stream: &Stream) -> ConsumerBuilder {
         match self.runtime.pool_of(stream) {
-            Ok(pool) => ConsumerBuilder::new(pool.clone(), *stream, &[]),
+            Ok(pool) => ConsumerBuilder::new(pool.clone(), *stream, &self.runtime.groups_of(stream)),
             Err(error) => ConsumerBuilder::refused(error, *stream),
         }
+    }
+
+    /// Publishes an event of the application's own now, with a body of any serde type (MessagePack) and tags, and
+    /// returns the id of its entry.
+    ///
+    /// ```no_run
+    /// # use headwater::prelude::*;
+    /// # const SIGNUPS: Stream = Stream::new("SignupStream");
+    /// # fn demo(engine: &Engine) -> headwater::Result<()> {
+    /// engine.publish(&SIGNUPS, "ana@x.org", &[("source", "web")])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the stream is not registered, the body cannot be packed, or Redis does not take it.
+    pub fn publish<T: Serialize + ?Sized>(&self, stream: &Stream, body: &T, tags: &[(&str, &str)]) -> Result<String> {
+        broker::publish(self.runtime.sender_of(stream)?, stream, body, tags)
+    }
+
+    /// A buffer for events of the application's own, written together by its `flush`.
+    pub fn flusher(&self) -> Flusher {
+        let runtime = self.runtime.clone();
+        Flusher::new(Arc::new(move |stream: &Stream| runtime.sender_of(stream).cloned()))
+    }
+
+    /// The figures of a stream: length, age, and lag, pending entries and consumers of each group.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is not registered or Redis cannot be asked.
+    pub fn stats(&self, stream: &Stream) -> Result<StreamStats> {
+        stats::stats(self.runtime.pool_of(stream)?, stream.name())
+    }
+
+    /// The events of a stream that no consumer could handle.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is not registered.
+    pub fn dead_letters(&self, stream: &Stream) -> Result<DeadLetters> {
+        Ok(DeadLetters::new(self.runtime.pool_of(stream)?.clone(), stream.name()))
     }
 
     /// The figures of the delivery of events, of all Redis pools together.

@@ -19,9 +19,11 @@ pub(crate) struct Runtime {
     /// Redis pools.
     pub(crate) redis: Vec<RedisPool>,
     /// Senders, one for each Redis pool, in the same order.
-    pub(crate) senders: Vec<Sender>,
+    pub(crate) senders: Vec<Arc<Sender>>,
     /// The pool of each stream that is registered, by its name.
     streams: HashMap<&'static str, usize>,
+    /// Registered groups, each with its stream.
+    groups: Vec<(&'static str, String)>,
     /// Registered tables by their process-wide index.
     tables: Vec<Option<Registered>>,
     names: HashMap<&'static str, usize>,
@@ -84,8 +86,9 @@ impl Runtime {
     pub(crate) fn new(
         mysql: Vec<MysqlPool>,
         redis: Vec<RedisPool>,
-        senders: Vec<Sender>,
+        senders: Vec<Arc<Sender>>,
         streams: HashMap<&'static str, usize>,
+        groups: Vec<(&'static str, String)>,
         tables: Vec<Option<Registered>>,
     ) -> Self {
         let names = tables
@@ -98,6 +101,7 @@ impl Runtime {
             redis,
             senders,
             streams,
+            groups,
             tables,
             names,
             sessions: AtomicU32::new(1),
@@ -113,6 +117,23 @@ impl Runtime {
                 stream.name()
             ))
         })
+    }
+
+    /// The registered groups of a stream.
+    pub(crate) fn groups_of(&self, stream: &Stream) -> Vec<String> {
+        self.groups
+            .iter()
+            .filter(|(name, _)| *name == stream.name())
+            .map(|(_, group)| group.clone())
+            .collect()
+    }
+
+    /// The sender of a registered stream.
+    pub(crate) fn sender_of(&self, stream: &Stream) -> Result<&Arc<Sender>> {
+        // Only to have the error in one place; both lists have the same order.
+        self.pool_of(stream)?;
+        let sender = self.streams.get(stream.name()).and_then(|&pool| self.senders.get(pool));
+        sender.ok_or_else(|| Error::config(format!("stream `{}` has no sender", stream.name())))
     }
 
     /// The registered table of `E`.

@@ -24,6 +24,12 @@ pub(crate) fn to_json(event: &DirtyEvent) -> Result<String, Failure> {
     Ok(serde_json::to_string(&EventLine::from(event))?)
 }
 
+/// What the line of an event is made of, to be part of a longer one.
+#[allow(dead_code, reason = "only `tail` has longer ones")]
+pub(crate) fn fields(event: &DirtyEvent) -> impl Serialize + use<> {
+    EventLine::from(event)
+}
+
 /// The event of a line, checked as one that was read from a stream.
 pub(crate) fn from_json(line: &[u8]) -> Result<DirtyEvent, Failure> {
     let event = serde_json::from_slice::<EventLine>(line)?.into_event()?;

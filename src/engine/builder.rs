@@ -29,6 +29,7 @@ pub struct EngineBuilder {
     redis: Vec<(String, String, RedisOptions)>,
     tables: Vec<Wanted>,
     streams: Vec<(Stream, String)>,
+    groups: Vec<(&'static str, String)>,
     observer: Option<Observer>,
     sender: SenderOptions,
 }
@@ -113,6 +114,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Registers a group of a stream, so that entries wait for it even before its first consumer starts.
+    ///
+    /// Entries are deleted once every group that exists in Redis, and every group registered here, has
+    /// acknowledged them.
+    pub fn group(mut self, stream: &Stream, group: impl Into<String>) -> Self {
+        self.groups.push((stream.name(), group.into()));
+        self
+    }
+
     /// A function that is told of every statement that is run. It is called on the thread that runs it.
     pub fn on_statement(mut self, observer: impl Fn(&StatementEvent<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Some(Observer(Arc::new(observer)));
@@ -177,8 +187,8 @@ impl EngineBuilder {
         }
         let senders = redis
             .iter()
-            .map(|pool| Sender::start(pool.clone(), self.sender.clone()))
-            .collect::<Result<Vec<Sender>>>()?;
+            .map(|pool| Sender::start(pool.clone(), self.sender.clone()).map(Arc::new))
+            .collect::<Result<Vec<Arc<Sender>>>>()?;
         let ranks = ranks(&self.tables.iter().map(|table| table.def).collect::<Vec<_>>());
         let mut tables: Vec<Option<Registered>> = Vec::new();
         for ((wanted, rank), streams) in self.tables.iter().zip(ranks).zip(streams_of) {
@@ -192,7 +202,14 @@ impl EngineBuilder {
                 .unwrap_or_default();
             tables[wanted.index] = Some(Registered::new(wanted.def, rank, pool, streams, wanted.ops));
         }
-        Ok(Engine::around(Runtime::new(mysql, redis, senders, streams, tables)))
+        Ok(Engine::around(Runtime::new(
+            mysql,
+            redis,
+            senders,
+            streams,
+            self.groups,
+            tables,
+        )))
     }
 
     /// What can be checked without a server.

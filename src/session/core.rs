@@ -203,7 +203,14 @@ impl Core {
         let place = &mut arena.slots[slot as usize];
         if place.status == Status::New {
             if matches!(mark, Mark::Delete | Mark::ForceDelete) {
-                arena.remove(slot);
+                let taken = arena.take(slot);
+                match (&mut self.transaction, taken) {
+                    // A rollback brings it back.
+                    (Some(transaction), Some((entity, _))) => {
+                        transaction.note_dropped(Core::place::<E>(slot), Box::new(entity));
+                    }
+                    _ => self.arena_mut::<E>().release(slot),
+                }
             }
             return Ok(());
         }

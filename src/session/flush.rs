@@ -158,6 +158,8 @@ fn freeze(core: &mut Core) -> Result<Frozen> {
 enum Broken {
     /// The reference at this position of [`Frozen::pending`], of this change, is filled in later.
     FillIn { change: usize, pending: usize },
+    /// This change's row loses its reference before all else.
+    Clear { change: usize, column: usize },
     /// This change's row gets another value in the index before all else.
     Park { change: usize, index: usize },
 }
@@ -205,7 +207,11 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
             change: ties[tie].before,
             index,
         }),
-        Why::Delete => None,
+        Why::Child(column) => Some(Broken::Clear {
+            change: ties[tie].before,
+            column,
+        }),
+        Why::Key => None,
     });
     let broken = broken.collect();
     Ok((plan, broken))
@@ -417,14 +423,20 @@ fn execute_all(
     let pool_of = |place: Place| pool_of(runtime, place);
     let mut statements = 0;
     for action in broken {
-        let Broken::Park { change, index } = action else {
-            continue;
+        let (change, parked) = match action {
+            Broken::FillIn { .. } => continue,
+            Broken::Clear { change, column } => (&frozen.changes[*change], Some((*column, Value::Null))),
+            Broken::Park { change, index } => {
+                let change = &frozen.changes[*change];
+                let columns = change.def.indexes.get(*index).map_or(&[][..], |index| index.columns);
+                (
+                    change,
+                    columns
+                        .iter()
+                        .find_map(|&column| Some((column, parking_value(change.def, column)?))),
+                )
+            }
         };
-        let change = &frozen.changes[*change];
-        let columns = change.def.indexes.get(*index).map_or(&[][..], |index| index.columns);
-        let parked = columns
-            .iter()
-            .find_map(|&column| Some((column, parking_value(change.def, column)?)));
         if let Some((column, value)) = parked {
             let connection = transaction.connection(runtime, pool_of(change.place))?;
             execute::park(connection, change, column, value)?;

@@ -35,6 +35,8 @@ pub(crate) struct EntityOps {
     pub(crate) set_mark: fn(&mut Core, u32, Mark),
     pub(crate) drop_new: fn(&mut Core, u32),
     pub(crate) release: fn(&mut Core, u32),
+    /// Brings an entity back that was dropped before it was inserted.
+    pub(crate) revive: fn(&mut Core, u32, Box<dyn Any + Send>),
     /// For another try of a transaction: a copy of an edited entity, and putting it back.
     pub(crate) save: fn(&mut Core, u32) -> Option<Box<dyn Any + Send>>,
     pub(crate) restore: fn(&mut Core, u32, Box<dyn Any + Send>),
@@ -70,6 +72,7 @@ impl<E: Entity> Of<E> {
         set_mark: set_mark::<E>,
         drop_new: drop_new::<E>,
         release: release::<E>,
+        revive: revive::<E>,
         save: save::<E>,
         restore: restore::<E>,
         evict: evict::<E>,
@@ -141,6 +144,16 @@ fn drop_new<E: Entity>(core: &mut Core, slot: u32) {
 
 fn release<E: Entity>(core: &mut Core, slot: u32) {
     core.arena_mut::<E>().release(slot);
+}
+
+fn revive<E: Entity>(core: &mut Core, slot: u32, entity: Box<dyn Any + Send>) {
+    let Ok(entity) = entity.downcast::<E>() else { return };
+    if let Some(place) = core.arena_mut::<E>().slots.get_mut(slot as usize) {
+        place.entity = Some(*entity);
+        place.status = Status::New;
+        place.touched = true;
+        core.touched.push(Core::place::<E>(slot));
+    }
 }
 
 fn save<E: Entity>(core: &mut Core, slot: u32) -> Option<Box<dyn Any + Send>> {

@@ -15,8 +15,11 @@ pub(crate) enum Why {
     /// A unique value; broken by parking another value in the row that gives it up. Position in the
     /// table's indexes.
     Unique(usize),
-    /// A delete that must come before another statement.
-    Delete,
+    /// A delete that frees the key that an insert takes.
+    Key,
+    /// A row that is deleted before the one that it refers to, because the database checks; broken by setting the
+    /// reference to NULL first. Position of the column.
+    Child(usize),
 }
 
 /// All ties of a flush, with the reason for each.
@@ -108,7 +111,7 @@ fn unique_values(frozen: &Frozen, found: &mut Found) {
             && !change.key.is_null()
             && let Some(&before) = given.get(&(change.def.name, PRIMARY, vec![folded(&change.key)]))
         {
-            found.add(before, after, false, Why::Delete);
+            found.add(before, after, false, Why::Key);
         }
         for (n, index) in unique_indexes(change.def) {
             if let Some(values) = tuple(frozen, change, index, Side::New)
@@ -121,7 +124,7 @@ fn unique_values(frozen: &Frozen, found: &mut Found) {
     }
 }
 
-/// In a table that refers to itself children are deleted before their parents.
+/// In a table that refers to itself children are deleted before their parents, where the database checks it.
 fn self_references(frozen: &Frozen, found: &mut Found) {
     let mut parents: HashMap<(&'static str, String), usize> = HashMap::new();
     for (i, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
@@ -130,11 +133,12 @@ fn self_references(frozen: &Frozen, found: &mut Found) {
     for (before, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
         let columns = unique_columns(change.def);
         for (value, column) in frozen.values[change.old.clone()].iter().zip(columns.iter()) {
-            let itself = change.def.columns[column]
+            let about = &change.def.columns[column];
+            let checked = about
                 .reference
-                .is_some_and(|r| (r.table)().name == change.def.name);
-            if itself && let Some(&after) = parents.get(&(change.def.name, folded(value))) {
-                found.add(before, after, false, Why::Delete);
+                .is_some_and(|r| r.constraint.is_some() && (r.table)().name == change.def.name);
+            if checked && let Some(&after) = parents.get(&(change.def.name, folded(value))) {
+                found.add(before, after, about.nullable, Why::Child(column));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Transactions: connections, savepoints, what to take back, what to tell after the outermost commit.
 
+use std::any::Any;
+
 use super::accept::{Accepted, Undo};
 use super::arena::Mark;
 use super::core::{Core, Place};
@@ -23,6 +25,8 @@ pub(crate) struct Transaction {
     /// Entities read into the session since the transaction began.
     pub(super) loaded: Vec<Place>,
     pub(super) isolation: Option<Isolation>,
+    /// Entities that were dropped before they were inserted.
+    dropped: Vec<(Place, Box<dyn Any + Send>)>,
     /// Marks set since the transaction began, with those before.
     marks: Vec<(Place, Mark)>,
     /// Where each nested transaction began.
@@ -34,6 +38,7 @@ struct Savepoint {
     undo: usize,
     accepted: usize,
     pending: usize,
+    dropped: usize,
     marks: usize,
 }
 
@@ -48,6 +53,10 @@ impl std::fmt::Debug for Transaction {
 impl Transaction {
     pub(super) fn note_pending(&mut self, place: Place) {
         self.pending.push(place);
+    }
+
+    pub(super) fn note_dropped(&mut self, place: Place, entity: Box<dyn Any + Send>) {
+        self.dropped.push((place, entity));
     }
 
     pub(super) fn note_loaded(&mut self, place: Place) {
@@ -103,6 +112,7 @@ impl Transaction {
         Transaction {
             undo,
             pending: std::mem::take(&mut self.pending),
+            dropped: std::mem::take(&mut self.dropped),
             marks: std::mem::take(&mut self.marks),
             ..Transaction::default()
         }
@@ -118,6 +128,7 @@ impl Transaction {
             undo: self.undo.len(),
             accepted: self.accepted.len(),
             pending: self.pending.len(),
+            dropped: self.dropped.len(),
             marks: self.marks.len(),
         });
         Ok(())
@@ -215,6 +226,7 @@ pub(super) fn roll_back(core: &mut Core) {
                     undo: 0,
                     accepted: 0,
                     pending: 0,
+                    dropped: 0,
                     marks: 0,
                 },
             );
@@ -249,6 +261,11 @@ fn take_back(core: &mut Core, transaction: &mut Transaction, to: Savepoint) {
             (table.ops.undo)(core, undo);
         }
     }
+    for (place, entity) in transaction.dropped.drain(to.dropped..).rev() {
+        if let Some(table) = runtime.registered(place.table as usize) {
+            (table.ops.revive)(core, place.slot, entity);
+        }
+    }
     for (place, mark) in transaction.marks.drain(to.marks..).rev() {
         if let Some(table) = runtime.registered(place.table as usize) {
             (table.ops.set_mark)(core, place.slot, mark);
@@ -264,9 +281,10 @@ fn take_back(core: &mut Core, transaction: &mut Transaction, to: Savepoint) {
 /// Frees the slots of what a committed transaction deleted.
 pub(super) fn settle(core: &mut Core, transaction: Transaction) {
     let runtime = core.runtime.clone();
-    for undo in transaction.undo {
-        if let Some(table) = runtime.registered(undo.place.table as usize) {
-            (table.ops.release)(core, undo.place.slot);
+    let places = transaction.undo.iter().map(|undo| undo.place);
+    for place in places.chain(transaction.dropped.iter().map(|(place, _)| *place)) {
+        if let Some(table) = runtime.registered(place.table as usize) {
+            (table.ops.release)(core, place.slot);
         }
     }
 }

@@ -86,7 +86,6 @@ impl fmt::Display for FlushType {
 ///
 /// An update is published by its operation, even when only columns changed that events do not show, or
 /// by a trigger among the changed columns. Those columns themselves never trigger.
-#[allow(dead_code, reason = "the session calls it when it has committed")]
 pub(crate) fn publishes(table: &TableDef, publication: &Publication, flush: FlushType, changed: &ColumnSet) -> bool {
     publication.on.has(flush.operation())
         || (flush == FlushType::Update && changed.without(&table.internal()).meets(&publication.triggers))

@@ -1,9 +1,9 @@
 //! What a consumer reads of one change of one row.
 
+use super::column_change::ColumnChange;
 use super::decide::FlushType;
 use super::declaration::Wire;
 use super::entity_id::EntityId;
-use super::param::Param;
 use super::wire;
 use crate::error::Result;
 use crate::table::{Column, ColumnDef, ColumnType, Key, Table, Value};
@@ -40,80 +40,6 @@ pub struct DirtyEvent {
     /// Whether the event has FluxaORM's keys, so that its writer may have been Go, which garbles the new
     /// values of nullable columns. Says nothing of the change, so it is no part of equality.
     pub(super) go_keys: bool,
-}
-
-/// One column of an update: its value before and after.
-///
-/// ```
-/// use headwater::stream::{ColumnChange, Param};
-/// use headwater::table::Value;
-///
-/// let change = ColumnChange::new("age", Param::null(), Param::new('u', "18"));
-/// assert_eq!((change.old_value()?, change.new_value()?), (Value::Null, Value::UInt(18)));
-/// # Ok::<(), headwater::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ColumnChange {
-    /// The column's name in the database.
-    pub column: String,
-    /// The value before.
-    pub old: Param,
-    /// The value after.
-    pub new: Param,
-}
-
-impl ColumnChange {
-    /// A change of this column.
-    ///
-    /// ```
-    /// use headwater::stream::{ColumnChange, Param};
-    ///
-    /// let change = ColumnChange::new("name", Param::new('s', "Ana"), Param::new('s', "Ann"));
-    /// assert_eq!(change.new.as_str(), Some("Ann"));
-    /// ```
-    pub fn new(column: impl Into<String>, old: Param, new: Param) -> Self {
-        ColumnChange {
-            column: column.into(),
-            old,
-            new,
-        }
-    }
-
-    /// The value before, typed by its type code; see [`Param::value`].
-    ///
-    /// ```
-    /// use headwater::stream::{ColumnChange, Param};
-    /// use headwater::table::Value;
-    ///
-    /// let change = ColumnChange::new("age", Param::new('i', "-1"), Param::null());
-    /// assert_eq!(change.old_value()?, Value::Int(-1));
-    /// # Ok::<(), headwater::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Param::value`].
-    pub fn old_value(&self) -> Result<Value> {
-        self.old.value()
-    }
-
-    /// The value after, typed by its type code; see [`Param::value`].
-    ///
-    /// ```
-    /// use headwater::stream::{ColumnChange, Param};
-    /// use headwater::table::Value;
-    ///
-    /// let change = ColumnChange::new("age", Param::new('i', "-1"), Param::null());
-    /// assert!(change.new_value()?.is_null());
-    /// # Ok::<(), headwater::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Param::value`].
-    pub fn new_value(&self) -> Result<Value> {
-        self.new.value()
-    }
 }
 
 impl DirtyEvent {
@@ -223,17 +149,25 @@ impl DirtyEvent {
     ///
     /// Reads what FluxaORM garbles in nullable columns: `{abc true}` is `abc`, `{0 false}` is NULL.
     ///
-    /// ```no_run
-    /// # use headwater::prelude::*;
-    /// # use headwater::table::Column;
-    /// # fn example<User: Table>(age: Column<User, Option<u8>>, event: headwater::stream::DirtyEvent)
-    /// # -> headwater::Result<()> {
-    /// // `age` is `User::AGE`, a column of `Option<u8>`.
-    /// if let Some((old, new)) = event.change(age)? {
-    ///     println!("{old:?} -> {new:?}");
+    /// ```
+    /// use headwater::prelude::*;
+    /// use headwater::stream::{ColumnChange, DirtyEvent, Param};
+    ///
+    /// #[derive(Debug, Clone, Default, Table)]
+    /// #[table(name = "users")]
+    /// struct User {
+    ///     #[column(id)]
+    ///     id: u64,
+    ///     age: Option<u8>,
     /// }
-    /// # Ok(())
-    /// # }
+    ///
+    /// let mut event = DirtyEvent::new("users", 7u64, FlushType::Update);
+    /// event.changes.push(ColumnChange::new("age", Param::null(), Param::new('u', "18")));
+    /// assert_eq!(event.change(User::AGE)?, Some((None, Some(18))));
+    ///
+    /// event.changes[0].new = Param::new('u', "256");
+    /// assert!(event.change(User::AGE).unwrap_err().is_value());
+    /// # Ok::<(), headwater::Error>(())
     /// ```
     ///
     /// # Errors
@@ -291,7 +225,6 @@ impl DirtyEvent {
 
     /// As [`from_bytes`](DirtyEvent::from_bytes) for an entry that has an event id, which FluxaORM's have
     /// not: it was written by headwater, which garbles nothing, so a text `{abc true}` means itself.
-    #[allow(dead_code, reason = "the consumer calls it for entries with an event id")]
     pub(crate) fn from_own_bytes(bytes: &[u8]) -> Result<Self> {
         let mut event = DirtyEvent::from_bytes(bytes)?;
         event.go_keys = false;
@@ -321,6 +254,7 @@ impl Eq for DirtyEvent {}
 mod tests {
     use super::*;
     use crate::stream::fixture::User;
+    use crate::stream::param::Param;
 
     fn event(column: &str, old: Param, new: Param) -> DirtyEvent {
         let mut event = DirtyEvent::new("UserEntity", 7u64, FlushType::Update);

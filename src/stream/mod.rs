@@ -1,6 +1,8 @@
 //! Streams: declaration and decision, events and their wire format, sender, outbox, consumer.
 
 mod backoff;
+pub(crate) mod broker;
+mod column_change;
 mod consumer;
 mod dead_letter;
 mod decide;
@@ -12,19 +14,25 @@ mod event;
 mod fixture;
 mod outgoing;
 mod param;
+mod retention;
 mod sender;
 mod shutdown;
+pub(crate) mod stats;
 pub(crate) mod wire;
 
+pub use broker::Flusher;
+pub use column_change::ColumnChange;
 pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
+pub use dead_letter::{DeadLetter, DeadLetters};
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
 pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
 pub use entity_id::EntityId;
-pub use event::{ColumnChange, DirtyEvent};
+pub use event::DirtyEvent;
 pub(crate) use outgoing::Outgoing;
 pub use param::Param;
 pub(crate) use sender::{Sender, SenderOptions};
 pub use shutdown::Shutdown;
+pub use stats::{ConsumerStats, GroupStats, StreamStats};
 pub(crate) use wire::{EventRecord, write_event};

@@ -37,11 +37,6 @@ impl Outgoing {
         }
     }
 
-    /// Whether the stream has to be trimmed after it.
-    pub(crate) fn is_bounded(&self) -> bool {
-        self.max_len.is_some() || self.max_age.is_some()
-    }
-
     /// About how many bytes its command takes.
     pub(crate) fn size(&self) -> usize {
         let tags: usize = self

@@ -9,9 +9,16 @@ use super::group::Group;
 use crate::error::{Error, Result};
 use crate::redis::RedisPool;
 use crate::stream::declaration::Stream;
+use crate::stream::retention::Bounds;
 
 /// The group that a consumer belongs to when none is named, as with FluxaORM.
 pub(crate) const DEFAULT_GROUP: &str = "consumer_group";
+
+/// The name of a group's one consumer.
+pub(super) const SINGLE: &str = "consumer-single";
+
+/// How the names begin that consumers are given.
+pub(super) const GIVEN_NAMES: &str = "consumer-";
 
 /// Sets a consumer up; `engine.consumer(&STREAM)` makes it.
 ///
@@ -27,7 +34,7 @@ pub struct ConsumerBuilder {
     stream: Stream,
     group: String,
     registered: Vec<String>,
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 /// Called with what goes wrong while `run` goes on.
@@ -40,6 +47,9 @@ pub(super) struct Settings {
     pub(super) window: Option<Duration>,
     pub(super) claim_after: Duration,
     pub(super) batch: usize,
+    pub(super) bounds: Option<Bounds>,
+    /// After this time without a sign of life `run` forgets the names of consumers without events.
+    pub(super) forget_after: Duration,
     pub(super) on_error: Option<ErrorHandler>,
 }
 
@@ -65,6 +75,8 @@ impl ConsumerBuilder {
                 window: None,
                 claim_after: Duration::from_secs(60),
                 batch: 100,
+                bounds: Bounds::of_stream(&stream),
+                forget_after: Duration::from_secs(3600),
                 on_error: None,
             },
         }
@@ -174,7 +186,7 @@ impl ConsumerBuilder {
     ///
     /// When Redis cannot be reached, or the stream's key holds something else, or the group has no name.
     pub fn single(self) -> Result<Consumer> {
-        self.named("consumer-single".to_string())
+        self.named(SINGLE.to_string())
     }
 
     /// One of several consumers that share the group's events, under a name of its own.
@@ -191,7 +203,7 @@ impl ConsumerBuilder {
     ///
     /// As [`single`](ConsumerBuilder::single).
     pub fn many(self) -> Result<Consumer> {
-        let name = format!("consumer-{}-{}", std::process::id(), ulid::Ulid::generate());
+        let name = format!("{GIVEN_NAMES}{}-{}", std::process::id(), ulid::Ulid::generate());
         self.named(name)
     }
 

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::ConsumerBuilder;
-pub(crate) use builder::DEFAULT_GROUP;
 use builder::Settings;
 pub use event::Event;
 use group::{Group, group_is_gone};
@@ -25,6 +24,8 @@ use waiting::Waiting;
 
 use crate::error::{Error, Result, Source};
 use crate::redis::{EntryId, Failure, Link};
+use crate::stream::dead_letter::DeadLetters;
+use crate::stream::stats::{StreamStats, stats};
 
 /// What a handler of events returns: any error may be given back with `?`.
 pub type HandlerResult = std::result::Result<(), Source>;
@@ -243,6 +244,34 @@ impl Consumer {
         self.waiting.clear();
         self.recovery = Recovery::After(None);
         Ok(())
+    }
+
+    /// The figures of its stream: length, and how far each group and consumer is.
+    ///
+    /// ```no_run
+    /// # fn example(consumer: headwater::stream::Consumer) -> headwater::Result<()> {
+    /// println!("{} entries", consumer.stats()?.length);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When Redis cannot be reached or refuses.
+    pub fn stats(&self) -> Result<StreamStats> {
+        stats(&self.group.pool, &self.group.stream)
+    }
+
+    /// The dead letters of its stream.
+    ///
+    /// ```no_run
+    /// # fn example(consumer: headwater::stream::Consumer) -> headwater::Result<()> {
+    /// println!("{} dead letters", consumer.dead_letters().count()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(self.group.pool.clone(), &self.group.stream)
     }
 
     /// Works on the connection, which is made when there is none. What fails on it makes the list of

@@ -104,14 +104,14 @@ impl Consumer {
         let mut trouble = None;
         let mut failures = 0;
         while *done < count && failures < count {
-            // What is delivered next may be what ends the process.
-            self.settle_acks()?;
             let due = (manner == Manner::Loop).then(Instant::now);
             let most = (count - *done).min(count - failures);
             let batch = self.waiting.next(most, self.settings.max_deliveries, &tried, due);
             if batch.is_empty() {
                 break;
             }
+            // What is delivered next may be what ends the process.
+            self.settle_acks()?;
             let events = self.take(&batch)?;
             let is_alone = events.len() == 1;
             let delivered = self.deliver(events, handler)?;
@@ -144,9 +144,23 @@ impl Consumer {
 
     /// Reads new entries and delivers those that nothing holds up.
     fn deliver_new(&mut self, count: usize, block: Duration, handler: Handler<'_>) -> Result<usize, Trouble> {
+        if self.settings.max_deliveries > 1 {
+            let entries = self.read(count, block)?;
+            return self.deliver_entries(entries, handler);
+        }
         // With one chance only, an entry must not be delivered among others.
-        let count = if self.settings.max_deliveries == 1 { 1 } else { count };
-        let entries = self.read(count, block)?;
+        let mut done = 0;
+        for turn in 0..count {
+            let entries = self.read(1, if turn == 0 { block } else { Duration::ZERO })?;
+            if entries.is_empty() {
+                break;
+            }
+            done += self.deliver_entries(entries, handler)?;
+        }
+        Ok(done)
+    }
+
+    fn deliver_entries(&mut self, entries: Vec<Entry>, handler: Handler<'_>) -> Result<usize, Trouble> {
         let (entries, mut done) = self.sift(entries.into_iter().map(|entry| (entry, 1)).collect())?;
         let held_up = self.waiting.entities();
         let mut events = Vec::with_capacity(entries.len());

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::builder::{GIVEN_NAMES, SINGLE};
 use super::event::Event;
 use super::pass::{Handler, Manner};
+use super::scripts::FORGET;
 use super::waiting::MOST;
 use super::{Consumer, HandlerResult, Trouble};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::redis::Failure;
 use crate::stream::backoff::Backoff;
 use crate::stream::shutdown::Shutdown;
@@ -89,13 +91,20 @@ impl Consumer {
         Ok(())
     }
 
-    /// Keeps the entries that wait here from being taken over, and takes over those of the departed.
+    /// Keeps the entries that wait here from being taken over, takes over those of the departed and
+    /// forgets their names, and keeps the stream within its bounds.
     fn look_after(&mut self) -> Result<(), Failure> {
         let ids = self.waiting.ids();
         for ids in ids.chunks(1000) {
             self.with_link(|group, link, name| group.keep(link, name, ids))?;
         }
         self.settle_acks()?;
+        self.claim_idle()?;
+        self.forget()?;
+        self.trim()
+    }
+
+    fn claim_idle(&mut self) -> Result<(), Failure> {
         let idle = self.settings.claim_after;
         let mut after = None;
         while self.waiting.len() < MOST {
@@ -105,6 +114,42 @@ impl Consumer {
                 Some(id) => after = Some(id),
                 None => break,
             }
+        }
+        Ok(())
+    }
+
+    /// Every consumer that is started has a new name; those without events that are not heard of any
+    /// more would pile up in the group.
+    fn forget(&mut self) -> Result<(), Failure> {
+        let idle = self.settings.forget_after.as_millis().to_string();
+        self.with_link(|group, link, name| {
+            let own: &[u8] = name.as_bytes();
+            let args = [
+                group.name.as_bytes(),
+                idle.as_bytes(),
+                GIVEN_NAMES.as_bytes(),
+                SINGLE.as_bytes(),
+                own,
+            ];
+            FORGET.run(link, &[group.stream.as_bytes()], &args)
+        })?;
+        Ok(())
+    }
+
+    fn trim(&mut self) -> Result<(), Failure> {
+        let Some(bounds) = self.settings.bounds.clone() else {
+            return Ok(());
+        };
+        let unread = self.with_link(|_, link, _| bounds.trim(link))?;
+        if unread > 0 {
+            self.tell(&Error::new(ErrorKind::Redis {
+                pool: self.group.pool.name().to_string(),
+                message: format!(
+                    "stream `{}`: {unread} unread entries were cut by its bounds",
+                    bounds.stream
+                ),
+                source: None,
+            }));
         }
         Ok(())
     }

@@ -18,4 +18,5 @@ lua!(CLAIM, include_str!("../../redis/scripts/claim.lua"));
 lua!(RECOVER, include_str!("../../redis/scripts/recover.lua"));
 lua!(KEEP, include_str!("../../redis/scripts/keep.lua"));
 lua!(SEEN, include_str!("../../redis/scripts/seen.lua"));
+lua!(FORGET, include_str!("../../redis/scripts/forget.lua"));
 lua!(LEAVE, include_str!("../../redis/scripts/leave.lua"));

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::redis::{Commands, Failure, Link, Refusal, Reply, Script, lua};
+use crate::redis::{Commands, Failure, Link, Refusal, Reply};
 use crate::stream::outgoing::Outgoing;
-
-lua!(TRIM, include_str!("../../redis/scripts/trim.lua"));
+use crate::stream::retention::Bounds;
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -45,6 +44,25 @@ pub(super) struct Writer {
     plain: bool,
 }
 
+/// The most events of one batch.
+pub(super) const EVENTS: usize = 1000;
+/// The most bytes of one batch, unless it is a single event.
+const BYTES: usize = 4 << 20;
+
+/// How many events from the front make a batch.
+pub(super) fn batch<'a>(events: impl Iterator<Item = &'a Outgoing>) -> usize {
+    let mut bytes = 0;
+    let mut count = 0;
+    for event in events.take(EVENTS) {
+        bytes += event.size();
+        if count > 0 && bytes > BYTES {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
 /// A batch of giants does not keep its memory.
 const KEPT: usize = 1 << 20;
 
@@ -54,7 +72,7 @@ impl Writer {
     // Several events go in one MULTI/EXEC: when Redis takes nothing for a moment (out of memory, a
     // replica for now), a plain pipeline could lose that moment's events and have the later ones
     // written, and order would be gone. It costs some 8 % of a batch.
-    pub(super) fn pack<'a>(&mut self, events: impl Iterator<Item = &'a Outgoing> + Clone, count: usize) -> Vec<Bound> {
+    pub(super) fn pack<'a>(&mut self, events: impl Iterator<Item = &'a Outgoing> + Clone, count: usize) -> Vec<Bounds> {
         self.commands.clear();
         self.commands.shrink_to(KEPT);
         let framed = self.is_framed(count);
@@ -67,21 +85,13 @@ impl Writer {
         if framed {
             self.commands.push(&[b"EXEC"]);
         }
-        let mut bounds: Vec<Bound> = Vec::new();
-        for event in events.take(count).filter(|event| event.is_bounded()) {
-            if !bounds.iter().any(|bound| bound.stream == event.stream) {
-                bounds.push(Bound {
-                    stream: event.stream.to_string(),
-                    max_len: event.max_len.map_or("-1".into(), |entries| entries.to_string()),
-                    max_age: event.max_age.map_or("-1".into(), milliseconds),
-                });
+        let mut bounds: Vec<Bounds> = Vec::new();
+        for event in events.take(count) {
+            let is_known = bounds.iter().any(|bound| bound.stream == event.stream);
+            if !is_known && let Some(bound) = Bounds::of(event) {
+                bound.pack(&mut self.commands);
+                bounds.push(bound);
             }
-        }
-        for bound in &bounds {
-            TRIM.begin(&mut self.commands, 1, 2)
-                .arg(&bound.stream)
-                .arg(&bound.max_len)
-                .arg(&bound.max_age);
         }
         bounds
     }
@@ -91,7 +101,7 @@ impl Writer {
     }
 
     /// Writes the packed batch of this many events.
-    pub(super) fn write(&mut self, link: &mut Link, count: usize, bounds: Vec<Bound>) -> Outcome {
+    pub(super) fn write(&mut self, link: &mut Link, count: usize, bounds: Vec<Bounds>) -> Outcome {
         let framed = self.is_framed(count);
         let mut replies = Vec::with_capacity(self.commands.count());
         let broken = link.run_into(&self.commands, Duration::ZERO, &mut replies).err();
@@ -103,16 +113,7 @@ impl Writer {
             one_by_one(link, replies)
         };
         for (bound, reply) in bounds.into_iter().zip(trims) {
-            let reply = if Script::is_missing(&reply) {
-                let (stream, len, age) = (&bound.stream, &bound.max_len, &bound.max_age);
-                TRIM.run(link, &[stream.as_bytes()], &[len.as_bytes(), age.as_bytes()])
-            } else {
-                link.check(reply)
-            };
-            let unread = reply.map(|reply| match reply {
-                Reply::List(list) => list.get(1).and_then(Reply::int).unwrap_or(0).unsigned_abs(),
-                _ => 0,
-            });
+            let unread = bound.cut(link, reply);
             outcome.trimmed.push(Trimmed {
                 stream: bound.stream,
                 unread,
@@ -176,14 +177,6 @@ impl Fate {
     }
 }
 
-/// The bounds of a stream, as words of the command.
-#[derive(Debug)]
-pub(super) struct Bound {
-    stream: String,
-    max_len: String,
-    max_age: String,
-}
-
 /// The answers to XADD, one for each event as far as they came.
 fn one_by_one(link: &Link, replies: Vec<Reply>) -> Outcome {
     let mut outcome = Outcome::default();
@@ -205,8 +198,4 @@ fn refusal_of(link: &Link, refusal: Refusal) -> Failure {
         pool: link.pool().clone(),
         refusal,
     }
-}
-
-fn milliseconds(age: Duration) -> String {
-    age.as_millis().min(u128::from(u64::MAX / 4)).to_string()
 }

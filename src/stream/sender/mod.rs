@@ -4,6 +4,7 @@
 //! as Redis is away, and never lets a later event overtake an earlier one.
 
 mod batch;
+mod direct;
 mod queue;
 mod shared;
 #[cfg(test)]
@@ -154,6 +155,11 @@ impl Sender {
         let events = self.shared.fail(left, &reason);
         let pool = self.shared.pool.name().to_string();
         Err(self.unsent(DeliveryProblem::Unsent { pool, events }, reason))
+    }
+
+    /// The pool that it writes to.
+    pub(crate) fn pool(&self) -> &RedisPool {
+        &self.shared.pool
     }
 
     fn unsent(&self, problem: DeliveryProblem, reason: String) -> Error {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::batch::Trimmed;
 use super::queue::Queue;
 use super::worker::Waiting;
 use crate::redis::RedisPool;
@@ -131,6 +132,27 @@ impl Shared {
         self.figures.count(0, 0, failed.len() as u64);
         self.put_aside(&failed);
         failed
+    }
+
+    /// Counts and tells what was cut from streams with bounds.
+    pub(super) fn note_trimmed(&self, trimmed: Vec<Trimmed>) {
+        for Trimmed { stream, unread } in trimmed {
+            let pool = self.pool.name().to_string();
+            match unread {
+                Ok(0) => {}
+                Ok(entries) => {
+                    self.figures.cut(entries);
+                    self.tell(&DeliveryProblem::CutUnread { pool, stream, entries });
+                }
+                // The stream itself is refused: its events told already.
+                Err(failure) if failure.refusal().is_some_and(|refusal| refusal.code == "WRONGTYPE") => {}
+                Err(failure) => self.tell(&DeliveryProblem::Untrimmed {
+                    pool,
+                    stream,
+                    error: failure.into(),
+                }),
+            }
+        }
     }
 
     /// Sleeps between two tries; `close` and the deadline end it.

@@ -4,18 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::batch::{Fate, Outcome, Writer};
+use super::batch::{EVENTS, Fate, Outcome, Writer, batch};
 use super::queue::Message;
 use super::shared::Shared;
 use crate::error::Error;
 use crate::redis::{Failure, Link};
 use crate::stream::delivery::DeliveryProblem;
 use crate::stream::outgoing::Outgoing;
-
-/// The most events of one batch.
-const EVENTS: usize = 1000;
-/// The most bytes of one batch, unless it is a single event.
-const BYTES: usize = 4 << 20;
 
 /// An event that was taken from the channel.
 #[derive(Debug)]
@@ -116,7 +111,7 @@ impl Worker {
         let link = self.link.as_mut()?;
         let (count, bounds, retried) = {
             let mut work = self.shared.work();
-            let count = batch(&work);
+            let count = batch(work.iter().map(|waiting| &waiting.event));
             if count == 0 {
                 return None;
             }
@@ -172,27 +167,7 @@ impl Worker {
                 events: refused,
             });
         }
-        for trimmed in outcome.trimmed {
-            let pool = shared.pool.name().to_string();
-            match trimmed.unread {
-                Ok(0) => {}
-                Ok(entries) => {
-                    shared.figures.cut(entries);
-                    shared.tell(&DeliveryProblem::CutUnread {
-                        pool,
-                        stream: trimmed.stream,
-                        entries,
-                    });
-                }
-                // The stream itself is refused: its events told already.
-                Err(failure) if failure.refusal().is_some_and(|refusal| refusal.code == "WRONGTYPE") => {}
-                Err(failure) => shared.tell(&DeliveryProblem::Untrimmed {
-                    pool,
-                    stream: trimmed.stream,
-                    error: failure.into(),
-                }),
-            }
-        }
+        shared.note_trimmed(outcome.trimmed);
         outcome.obstacle
     }
 
@@ -209,18 +184,4 @@ impl Worker {
             });
         }
     }
-}
-
-/// How many events from the front make a batch.
-fn batch(work: &VecDeque<Waiting>) -> usize {
-    let mut bytes = 0;
-    let mut count = 0;
-    for waiting in work.iter().take(EVENTS) {
-        bytes += waiting.event.size();
-        if count > 0 && bytes > BYTES {
-            break;
-        }
-        count += 1;
-    }
-    count
 }

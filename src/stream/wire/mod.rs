@@ -40,7 +40,6 @@ pub(super) use number::boolean;
 pub(super) use read::read_event;
 pub(super) use time::rfc3339;
 pub(super) use write::write_dirty_event;
-#[allow(unused_imports, reason = "the session calls them when it has committed")]
 pub(crate) use write::{EventRecord, write_event};
 
 use crate::error::{Error, ErrorKind};

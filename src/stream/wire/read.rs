@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use super::cursor::{Cursor, Integer};
 use super::malformed;
 use crate::error::Result;
+use crate::stream::column_change::ColumnChange;
 use crate::stream::decide::FlushType;
 use crate::stream::entity_id::EntityId;
-use crate::stream::event::{ColumnChange, DirtyEvent};
+use crate::stream::event::DirtyEvent;
 use crate::stream::param::Param;
 
 /// The most columns that a MySQL table can have

@@ -16,7 +16,6 @@ use crate::table::{CivilDateTime, ColumnDef, SqlType, TableDef, Value};
 
 /// One committed change of one row, as the session has it.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "the session makes it when it has committed")]
 pub(crate) struct EventRecord<'a> {
     /// The row's table.
     pub(crate) table: &'static TableDef,
@@ -35,58 +34,20 @@ pub(crate) struct EventRecord<'a> {
 ///
 /// A [`Malformed`](crate::ErrorKind::Malformed) error when a text is longer than 4 GiB; the buffer is as
 /// before then.
-#[allow(dead_code, reason = "the session calls it when it has committed")]
 pub(crate) fn write_event(buffer: &mut Vec<u8>, record: &EventRecord<'_>, wire: Wire) -> Result<()> {
-    let internal = record.table.internal();
-    let changes = record.changes.iter().filter_map(|(column, old, new)| {
-        let def = record.table.columns.get(*column)?;
-        (!internal.has(*column)).then_some((def, old, new))
-    });
-    Out::append(buffer, wire, |out| {
-        out.head(record.table.name)?;
-        out.key(record.key, record.table.key())?;
-        out.flush(record.flush);
-        if record.flush == FlushType::Update {
-            out.changes(changes.clone().count())?;
-            for (column, old, new) in changes {
-                out.text(column.name.as_bytes())?;
-                out.raw(OLD);
-                out.value(old, column)?;
-                out.raw(NEW);
-                out.value(new, column)?;
-            }
-        } else {
-            out.no_changes();
-        }
-        Ok(())
-    })
+    match wire {
+        Wire::Documented => Out::<false>::append(buffer, |out| out.record(record)),
+        Wire::FluxaOrm => Out::<true>::append(buffer, |out| out.record(record)),
+    }
 }
 
 /// The bytes of an event that was read or made by hand; see [`DirtyEvent::to_bytes`].
 pub(in crate::stream) fn write_dirty_event(event: &DirtyEvent, wire: Wire) -> Result<Vec<u8>> {
     let mut buffer = Vec::new();
-    Out::append(&mut buffer, wire, |out| {
-        out.head(&event.entity_type)?;
-        match &event.entity_id {
-            EntityId::Unsigned(id) => out.unsigned(*id),
-            EntityId::Signed(id) => out.signed(*id),
-            EntityId::Text(id) => out.text(id.as_bytes())?,
-        }
-        out.flush(event.flush_type);
-        if event.flush_type == FlushType::Update || !event.changes.is_empty() {
-            out.changes(event.changes.len())?;
-            for change in &event.changes {
-                out.text(change.column.as_bytes())?;
-                out.raw(OLD);
-                out.param(&change.old)?;
-                out.raw(NEW);
-                out.param(&change.new)?;
-            }
-        } else {
-            out.no_changes();
-        }
-        Ok(())
-    })?;
+    match wire {
+        Wire::Documented => Out::<false>::append(&mut buffer, |out| out.event(event))?,
+        Wire::FluxaOrm => Out::<true>::append(&mut buffer, |out| out.event(event))?,
+    }
     Ok(buffer)
 }
 
@@ -94,55 +55,39 @@ pub(in crate::stream) fn write_dirty_event(event: &DirtyEvent, wire: Wire) -> Re
 const OLD: &[u8] = b"\x82\xa1o";
 const NEW: &[u8] = b"\xa1n";
 
-/// What differs between the spellings of the keys: whole pieces of an event, ready to be copied.
-struct Spelling {
-    /// The key of the changes.
-    changes: &'static [u8],
-    /// What stands there instead where there are none.
-    no_changes: &'static [u8],
-    /// A value up to its type code: a map of three, the first key, false, the second key.
-    value: &'static [u8],
-    /// The same with true: NULL.
-    null: &'static [u8],
-    /// The third key of a value.
-    text: &'static [u8],
-}
-
-const DOCUMENTED: Spelling = Spelling {
-    changes: b"\xa2ch",
-    no_changes: b"",
-    value: b"\x83\xa1n\xc2\xa1t",
-    null: b"\x83\xa1n\xc3\xa1t",
-    text: b"\xa1v",
-};
-
-const FLUXA_ORM: Spelling = Spelling {
-    changes: b"\xacch,omitempty",
-    no_changes: b"\xacch,omitempty\xc0",
-    value: b"\x83\xabn,omitempty\xc2\xabt,omitempty",
-    null: b"\x83\xabn,omitempty\xc3\xabt,omitempty",
-    text: b"\xabv,omitempty",
-};
-
-struct Out {
+/// An event being written. Which spelling its keys have is known when this is compiled, so that pieces of
+/// constant length are copied without a loop.
+struct Out<const GO: bool> {
     // Writing to a `ByteBuf` cannot fail; writing to a `Vec` can, as far as the types go.
     buffer: ByteBuf,
-    spelling: &'static Spelling,
     /// Where the event starts.
     start: usize,
 }
 
-impl Out {
+impl<const GO: bool> Out<GO> {
+    /// The key of the changes.
+    const CHANGES: &[u8] = if GO { b"\xacch,omitempty" } else { b"\xa2ch" };
+    /// A value up to its type code: a map of three, the first key, false, the second key.
+    const VALUE: &[u8] = if GO {
+        b"\x83\xabn,omitempty\xc2\xabt,omitempty"
+    } else {
+        b"\x83\xa1n\xc2\xa1t"
+    };
+    /// The same with true: NULL.
+    const NULL: &[u8] = if GO {
+        b"\x83\xabn,omitempty\xc3\xabt,omitempty"
+    } else {
+        b"\x83\xa1n\xc3\xa1t"
+    };
+    /// The third key of a value.
+    const TEXT: &[u8] = if GO { b"\xabv,omitempty" } else { b"\xa1v" };
+
     /// Writes an event to the buffer's end, or leaves the buffer as it was.
     #[inline]
-    fn append(buffer: &mut Vec<u8>, wire: Wire, write: impl FnOnce(&mut Out) -> Result<()>) -> Result<()> {
+    fn append(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let start = buffer.len();
         let mut out = Out {
             buffer: ByteBuf::from_vec(std::mem::take(buffer)),
-            spelling: match wire {
-                Wire::Documented => &DOCUMENTED,
-                Wire::FluxaOrm => &FLUXA_ORM,
-            },
             start,
         };
         let written = write(&mut out);
@@ -151,6 +96,53 @@ impl Out {
             buffer.truncate(start);
         }
         written
+    }
+
+    fn record(&mut self, record: &EventRecord<'_>) -> Result<()> {
+        self.head(record.table.name)?;
+        self.key(record.key, record.table.key())?;
+        self.flush(record.flush);
+        if record.flush != FlushType::Update {
+            self.no_changes();
+            return Ok(());
+        }
+        let internal = record.table.internal();
+        let changes = record.changes.iter().filter_map(|(column, old, new)| {
+            let def = record.table.columns.get(*column)?;
+            (!internal.has(*column)).then_some((def, old, new))
+        });
+        self.changes(changes.clone().count())?;
+        for (column, old, new) in changes {
+            self.text(column.name.as_bytes())?;
+            self.raw(OLD);
+            self.value(old, column)?;
+            self.raw(NEW);
+            self.value(new, column)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &DirtyEvent) -> Result<()> {
+        self.head(&event.entity_type)?;
+        match &event.entity_id {
+            EntityId::Unsigned(id) => self.unsigned(*id),
+            EntityId::Signed(id) => self.signed(*id),
+            EntityId::Text(id) => self.text(id.as_bytes())?,
+        }
+        self.flush(event.flush_type);
+        if event.flush_type != FlushType::Update && event.changes.is_empty() {
+            self.no_changes();
+            return Ok(());
+        }
+        self.changes(event.changes.len())?;
+        for change in &event.changes {
+            self.text(change.column.as_bytes())?;
+            self.raw(OLD);
+            self.param(&change.old)?;
+            self.raw(NEW);
+            self.param(&change.new)?;
+        }
+        Ok(())
     }
 
     #[inline]
@@ -170,14 +162,22 @@ impl Out {
 
     #[inline]
     fn text(&mut self, text: &[u8]) -> Result<()> {
-        let Ok(length) = u32::try_from(text.len()) else {
+        // Most texts are short, and their length is in one byte with the marker.
+        match u8::try_from(text.len()) {
+            Ok(length @ 0..32) => self.raw(&[0xa0 | length]),
+            _ => self.long_text(text.len())?,
+        }
+        self.raw(text);
+        Ok(())
+    }
+
+    fn long_text(&mut self, length: usize) -> Result<()> {
+        let Ok(length) = u32::try_from(length) else {
             return Err(malformed(format!(
-                "{} bytes of text are more than an event holds",
-                text.len()
+                "{length} bytes of text are more than an event holds"
             )));
         };
         let Ok(_) = encode::write_str_len(&mut self.buffer, length);
-        self.raw(text);
         Ok(())
     }
 
@@ -215,16 +215,16 @@ impl Out {
         let Ok(count) = u32::try_from(count) else {
             return Err(malformed(format!("{count} changes are more than an event holds")));
         };
-        self.raw(self.spelling.changes);
+        self.raw(Self::CHANGES);
         let Ok(_) = encode::write_map_len(&mut self.buffer, count);
         Ok(())
     }
 
     fn no_changes(&mut self) {
-        self.raw(self.spelling.no_changes);
-        if self.spelling.no_changes.is_empty()
-            && let Some(head) = self.buffer.as_mut_vec().get_mut(self.start)
-        {
+        if GO {
+            self.raw(Self::CHANGES);
+            self.raw(b"\xc0");
+        } else if let Some(head) = self.buffer.as_mut_vec().get_mut(self.start) {
             // A map of three after all.
             *head = 0x83;
         }
@@ -233,18 +233,18 @@ impl Out {
     /// A value that is not NULL.
     #[inline]
     fn typed(&mut self, kind: u8, text: &[u8]) -> Result<()> {
-        self.raw(self.spelling.value);
+        self.raw(Self::VALUE);
         self.raw(&[0xa1, kind]);
-        self.raw(self.spelling.text);
+        self.raw(Self::TEXT);
         self.text(text)
     }
 
     fn value(&mut self, value: &Value, column: &ColumnDef) -> Result<()> {
         match value {
             Value::Null => {
-                self.raw(self.spelling.null);
+                self.raw(Self::NULL);
                 self.raw(b"\xa0");
-                self.raw(self.spelling.text);
+                self.raw(Self::TEXT);
                 self.raw(b"\xa0");
                 Ok(())
             }
@@ -286,16 +286,12 @@ impl Out {
 
     /// A value as it was read, whatever is in it.
     fn param(&mut self, param: &Param) -> Result<()> {
-        self.raw(if param.null {
-            self.spelling.null
-        } else {
-            self.spelling.value
-        });
+        self.raw(if param.null { Self::NULL } else { Self::VALUE });
         match param.kind {
             Some(kind) => self.text(kind.encode_utf8(&mut [0; 4]).as_bytes())?,
             None => self.text(b"")?,
         }
-        self.raw(self.spelling.text);
+        self.raw(Self::TEXT);
         self.text(&param.text)
     }
 }

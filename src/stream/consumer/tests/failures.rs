@@ -54,7 +54,7 @@ fn a_failing_entity_keeps_its_order_and_the_others_go_on() {
     let mut consumer = place.builder().single().unwrap();
     let mut handled = Vec::new();
     let mut healed = false;
-    let mut pass = |consumer: &mut Consumer, healed: bool, handled: &mut Vec<(u64, String)>| {
+    let pass = |consumer: &mut Consumer, healed: bool, handled: &mut Vec<(u64, String)>| {
         consumer.consume(10, NO_WAIT, |events| {
             for event in events {
                 let entity = event.dirty()?.entity_id.as_u64().unwrap();

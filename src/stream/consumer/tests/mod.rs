@@ -1,10 +1,15 @@
 //! Consumers against a real server.
 #![allow(clippy::unwrap_used)]
 
+mod broker;
+mod dead_letters;
 mod failures;
+mod figures;
 mod groups;
 mod looping;
+mod one_command;
 mod upstream;
+mod workers;
 
 use std::time::Duration;
 
