@@ -94,11 +94,6 @@ impl Schema {
         Schema { pools: pools.into() }
     }
 
-    /// Everything about a struct that no server could store as it is declared.
-    pub(crate) fn problems(table: &'static TableDef, flavour: Flavour) -> Vec<Error> {
-        wanted::Table::of(table, flavour).err().unwrap_or_default()
-    }
-
     /// The statements that make the databases match the structs.
     ///
     /// # Errors
