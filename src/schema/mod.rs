@@ -15,6 +15,9 @@
 //! NULL, to exchange the primary key, and to add a column for which rows that exist would get a value that their
 //! struct cannot read, that refers to no row, or that is not unique.
 //!
+//! MySQL changes no column while a foreign key uses it, so that the key is dropped before and comes back after;
+//! when a statement between fails, the next diff brings it back.
+//!
 //! Where a change has a safe part, that part is a statement by itself: a column of
 //! `ENUM('a','b')` that shall be `ENUM('b','c')` is `ENUM('a','b','c')` after `apply`.
 //!
