@@ -1,247 +1,32 @@
-//! A session against a plain model in memory: random graphs of three tables with references and unique columns,
-//! random edits, flushes, nested transactions and rollbacks. After each step the rows, the entities and, in the
-//! end, the published events must be those of the model.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
+//! One case: each step is done with the session and with the model, and both are compared.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use common::database;
 use headwater::prelude::*;
-use headwater_testkit::{Database, wait_until};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::TestCaseError;
 
-const CHANGES: Stream = Stream::new("ModelStream");
-
-/// A table with a unique column that may not be NULL, a reference to itself.
-#[derive(Debug, Clone, Default, Table)]
-#[table(name = "authors", stream(CHANGES))]
-struct Author {
-    #[column(id)]
-    id: u64,
-    #[column(unique, length = 40)]
-    label: String,
-    n: i32,
-    parent: Option<Ref<Author>>,
-}
-impl Entity for Author {}
-
-/// A table with a version, and a reference that must be set.
-#[derive(Debug, Clone, Default, Table)]
-#[table(name = "books", stream(CHANGES))]
-struct Book {
-    #[column(id)]
-    id: u64,
-    #[column(unique, length = 40)]
-    label: String,
-    n: i32,
-    parent: Ref<Author>,
-    #[column(version)]
-    version: u32,
-}
-impl Entity for Book {}
-
-/// A table with a unique column that may be NULL.
-#[derive(Debug, Clone, Default, Table)]
-#[table(name = "notes", stream(CHANGES))]
-struct Note {
-    #[column(id)]
-    id: u64,
-    #[column(unique)]
-    label: Option<i32>,
-    n: i32,
-    parent: Option<Ref<Book>>,
-}
-impl Entity for Note {}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Author,
-    Book,
-    Note,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Handles {
-    Author(Handle<Author>),
-    Book(Handle<Book>),
-    Note(Handle<Note>),
-}
-
-/// The columns of a row: label (none only for notes), number, parent as the model's number of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fields {
-    label: Option<u8>,
-    n: i8,
-    parent: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stored {
-    New,
-    Row(Fields),
-    /// Deleted by a flush, or left the session before it was inserted.
-    Gone,
-}
-
-#[derive(Debug, Clone)]
-struct Thing {
-    kind: Kind,
-    handle: Handles,
-    now: Fields,
-    stored: Stored,
-    delete: bool,
-    version: u32,
-}
-
-#[derive(Debug, Clone)]
-enum Op {
-    Insert { kind: u8, label: u8, n: i8, parent: u8 },
-    Label { which: u8, label: u8 },
-    Number { which: u8, n: i8 },
-    Parent { which: u8, parent: u8 },
-    Delete { which: u8 },
-    Flush,
-    Transaction { ops: Vec<Op>, commit: bool },
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let leaf = prop_oneof![
-        4 => (0..3u8, 0..8u8, any::<i8>(), any::<u8>()).prop_map(|(kind, label, n, parent)| Op::Insert { kind, label, n, parent }),
-        3 => (any::<u8>(), 0..8u8).prop_map(|(which, label)| Op::Label { which, label }),
-        2 => (any::<u8>(), -3..3i8).prop_map(|(which, n)| Op::Number { which, n }),
-        2 => (any::<u8>(), any::<u8>()).prop_map(|(which, parent)| Op::Parent { which, parent }),
-        2 => any::<u8>().prop_map(|which| Op::Delete { which }),
-        3 => Just(Op::Flush),
-    ];
-    leaf.prop_recursive(3, 24, 6, |inner| {
-        (prop::collection::vec(inner, 1..6), prop::bool::weighted(0.6))
-            .prop_map(|(ops, commit)| Op::Transaction { ops, commit })
-    })
-}
-
-/// The model; `floor` is how many things there were when the innermost transaction began.
-#[derive(Debug, Clone, Default)]
-struct Model {
-    things: Vec<Thing>,
-    floor: usize,
-}
-
-impl Model {
-    fn alive(&self, number: usize) -> bool {
-        self.things[number].stored != Stored::Gone && !self.things[number].delete
-    }
-
-    /// One of the things alive, chosen by a random number.
-    fn pick(&self, which: u8, fits: impl Fn(&Thing) -> bool) -> Option<usize> {
-        let alive: Vec<usize> = (0..self.things.len())
-            .filter(|&i| self.alive(i) && fits(&self.things[i]))
-            .collect();
-        (!alive.is_empty()).then(|| alive[usize::from(which) % alive.len()])
-    }
-
-    fn parent_kind(kind: Kind) -> Kind {
-        match kind {
-            Kind::Author | Kind::Book => Kind::Author,
-            Kind::Note => Kind::Book,
-        }
-    }
-
-    /// What a flush comes to; `None` when a unique value would be there twice.
-    fn flushed(&self) -> Option<Model> {
-        let mut after = self.clone();
-        for thing in &mut after.things {
-            match thing.stored {
-                Stored::Gone => {}
-                _ if thing.delete => {
-                    thing.stored = Stored::Gone;
-                    thing.delete = false;
-                }
-                Stored::New => {
-                    thing.stored = Stored::Row(thing.now);
-                    thing.version = 1;
-                }
-                Stored::Row(row) => {
-                    if row != thing.now {
-                        thing.version += 1;
-                    }
-                    thing.stored = Stored::Row(thing.now);
-                }
-            }
-        }
-        let mut labels: Vec<(Kind, u8)> = Vec::new();
-        for thing in &after.things {
-            if let Stored::Row(Fields { label: Some(label), .. }) = thing.stored {
-                labels.push((thing.kind, label));
-            }
-        }
-        let all = labels.len();
-        labels.sort_unstable();
-        labels.dedup();
-        (labels.len() == all).then_some(after)
-    }
-
-    /// What a rollback to an earlier state comes to: its rows, the edits of what was there then.
-    fn rolled_back(&self, to: &Model) -> Model {
-        let mut after = to.clone();
-        for (earlier, now) in after.things.iter_mut().zip(&self.things) {
-            earlier.now = now.now;
-        }
-        after
-    }
-
-    /// The events of a commit, by table and row: 1 insert, 2 update with its columns, 3 delete.
-    fn events(before: &Model, after: &Model) -> Vec<(usize, u8, Vec<&'static str>)> {
-        let mut events = Vec::new();
-        for (i, thing) in after.things.iter().enumerate() {
-            let earlier = before.things.get(i).map_or(Stored::New, |thing| thing.stored);
-            match (earlier, thing.stored) {
-                (Stored::New, Stored::Row(_)) => events.push((i, 1, Vec::new())),
-                (Stored::Row(_), Stored::Gone) => events.push((i, 3, Vec::new())),
-                (Stored::Row(old), Stored::Row(new)) if old != new => {
-                    let columns = [
-                        ("label", old.label != new.label),
-                        ("n", old.n != new.n),
-                        ("parent", old.parent != new.parent),
-                    ];
-                    events.push((
-                        i,
-                        2,
-                        columns
-                            .iter()
-                            .filter(|(_, changed)| *changed)
-                            .map(|(name, _)| *name)
-                            .collect(),
-                    ));
-                }
-                _ => {}
-            }
-        }
-        events
-    }
-}
+use crate::oracle::Model;
+use crate::tables::{Author, Book, Fields, Handles, Kind, Note, Op, Stored, Thing};
 
 /// Rows by table and key: label, number, parent, version.
-type Rows = BTreeMap<(Kind, u64), (String, i32, Option<u64>, u32)>;
+pub(crate) type Rows = BTreeMap<(Kind, u64), (String, i32, Option<u64>, u32)>;
 
 /// A run of one case: the events that are expected so far, each with its row's key.
-struct Run {
-    expected: Vec<(Kind, u64, u8, Vec<&'static str>)>,
+pub(crate) struct Run {
+    pub(crate) expected: Vec<(Kind, u64, u8, Vec<&'static str>)>,
     /// The model as of the last commit, while a transaction is open.
-    committed: Option<Model>,
+    pub(crate) committed: Option<Model>,
     /// The last key that each thing was seen with.
-    keys: Vec<u64>,
+    pub(crate) keys: Vec<u64>,
 }
 
-fn text(label: Option<u8>) -> String {
+pub(crate) fn text(label: Option<u8>) -> String {
     format!("label {}", label.unwrap_or_default())
 }
 
 impl Run {
-    fn set(session: &mut Session, model: &Model, number: usize, with_parent: bool) {
+    pub(crate) fn set(session: &mut Session, model: &Model, number: usize, with_parent: bool) {
         let thing = &model.things[number];
         let Fields { label, n, parent } = thing.now;
         // The parent of an entity may be gone; then it is left as it is.
@@ -274,7 +59,7 @@ impl Run {
         }
     }
 
-    fn author(session: &Session, handle: Handles) -> Ref<Author> {
+    pub(crate) fn author(session: &Session, handle: Handles) -> Ref<Author> {
         match handle {
             Handles::Author(handle) => match session[handle].id {
                 0 => Ref::from(handle),
@@ -284,7 +69,7 @@ impl Run {
         }
     }
 
-    fn key(session: &Session, handle: Handles) -> Option<u64> {
+    pub(crate) fn key(session: &Session, handle: Handles) -> Option<u64> {
         match handle {
             Handles::Author(handle) => session.get(handle).ok().map(|author| author.id),
             Handles::Book(handle) => session.get(handle).ok().map(|book| book.id),
@@ -292,7 +77,7 @@ impl Run {
         }
     }
 
-    fn steps(&mut self, session: &mut Session, model: &mut Model, ops: &[Op]) -> Result<(), TestCaseError> {
+    pub(crate) fn steps(&mut self, session: &mut Session, model: &mut Model, ops: &[Op]) -> Result<(), TestCaseError> {
         for op in ops {
             self.step(session, model, op)?;
             self.look(session, model);
@@ -301,7 +86,7 @@ impl Run {
         Ok(())
     }
 
-    fn step(&mut self, session: &mut Session, model: &mut Model, op: &Op) -> Result<(), TestCaseError> {
+    pub(crate) fn step(&mut self, session: &mut Session, model: &mut Model, op: &Op) -> Result<(), TestCaseError> {
         match op {
             Op::Insert { kind, label, n, parent } => {
                 let kind = [Kind::Author, Kind::Book, Kind::Note][usize::from(*kind)];
@@ -399,7 +184,7 @@ impl Run {
         Ok(())
     }
 
-    fn flush(&mut self, session: &mut Session, model: &mut Model) -> Result<(), TestCaseError> {
+    pub(crate) fn flush(&mut self, session: &mut Session, model: &mut Model) -> Result<(), TestCaseError> {
         let keys = Run::keys(session, model);
         match (session.flush(), model.flushed()) {
             (Ok(_), Some(after)) => {
@@ -415,7 +200,7 @@ impl Run {
         Ok(())
     }
 
-    fn transaction(
+    pub(crate) fn transaction(
         &mut self,
         session: &mut Session,
         model: &mut Model,
@@ -477,7 +262,7 @@ impl Run {
     }
 
     /// Remembers the keys, for events of what is gone by the time of the commit.
-    fn look(&mut self, session: &Session, model: &Model) {
+    pub(crate) fn look(&mut self, session: &Session, model: &Model) {
         self.keys.resize(model.things.len(), 0);
         for (known, key) in self.keys.iter_mut().zip(Run::keys(session, model)) {
             if let Some(key) = key.filter(|&key| key != 0) {
@@ -487,7 +272,7 @@ impl Run {
     }
 
     /// The keys of all things before what is about to delete some of them.
-    fn keys(session: &Session, model: &Model) -> Vec<Option<u64>> {
+    pub(crate) fn keys(session: &Session, model: &Model) -> Vec<Option<u64>> {
         model
             .things
             .iter()
@@ -495,7 +280,7 @@ impl Run {
             .collect()
     }
 
-    fn commit(&mut self, session: &Session, before: &Model, after: &Model, keys: &[Option<u64>]) {
+    pub(crate) fn commit(&mut self, session: &Session, before: &Model, after: &Model, keys: &[Option<u64>]) {
         for (i, kind, columns) in Model::events(before, after) {
             let now = Run::key(session, after.things[i].handle).or(keys.get(i).copied().flatten());
             let key = now.unwrap_or_else(|| self.keys.get(i).copied().unwrap_or_default());
@@ -504,7 +289,7 @@ impl Run {
     }
 
     /// Rows and entities against the model.
-    fn compare(session: &mut Session, model: &Model) -> Result<(), TestCaseError> {
+    pub(crate) fn compare(session: &mut Session, model: &Model) -> Result<(), TestCaseError> {
         let mut expected: Rows = BTreeMap::new();
         let keys = Run::keys(session, model);
         for (thing, key) in model.things.iter().zip(&keys) {
@@ -576,118 +361,4 @@ impl Run {
         }
         Ok(())
     }
-}
-
-/// The events in the stream, which is emptied.
-fn published(database: &Database, at_least: usize) -> Vec<(Kind, u64, u8, Vec<String>)> {
-    let mut redis = database.redis().unwrap();
-    let length = |redis: &mut redis::Connection| redis::cmd("XLEN").arg(CHANGES.name()).query::<usize>(redis).unwrap();
-    let _ = wait_until(Duration::from_secs(10), "the events to arrive", || {
-        length(&mut redis) >= at_least
-    });
-    let entries: redis::streams::StreamRangeReply = redis::cmd("XRANGE")
-        .arg(CHANGES.name())
-        .arg("-")
-        .arg("+")
-        .query(&mut redis)
-        .unwrap();
-    let _: () = redis::cmd("DEL").arg(CHANGES.name()).query(&mut redis).unwrap();
-    let mut events = Vec::new();
-    for entry in entries.ids {
-        let payload: Vec<u8> = entry.get("s").unwrap();
-        let event = DirtyEvent::from_bytes(&payload).unwrap();
-        let kind = match event.entity_type.as_str() {
-            "authors" => Kind::Author,
-            "books" => Kind::Book,
-            _ => Kind::Note,
-        };
-        let columns = event.changes.iter().map(|change| change.column.clone()).collect();
-        events.push((
-            kind,
-            event.entity_id.as_u64().unwrap(),
-            event.flush_type.code(),
-            columns,
-        ));
-    }
-    events
-}
-
-/// How many cases one of the four tests runs; together they make 2,000.
-fn cases() -> u32 {
-    std::env::var("HEADWATER_MODEL_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok())
-        .unwrap_or(500)
-}
-
-fn run() {
-    let (database, builder) = database();
-    let engine = builder
-        .entity::<Author>()
-        .entity::<Book>()
-        .entity::<Note>()
-        .build()
-        .unwrap();
-    engine.schema().diff().unwrap().apply().unwrap();
-    let mut runner = TestRunner::new(Config {
-        cases: cases(),
-        failure_persistence: None,
-        max_shrink_iters: 400,
-        ..Config::default()
-    });
-    let result = runner.run(&prop::collection::vec(op(), 1..14), |ops| {
-        common::sql(
-            &database,
-            &["DELETE FROM notes", "DELETE FROM books", "DELETE FROM authors"],
-        );
-        // A case that failed may have left events behind.
-        wait_until(Duration::from_secs(10), "the sender to be idle", || {
-            engine.delivery().queued == 0
-        })
-        .unwrap();
-        published(&database, 0);
-        let mut session = engine.session();
-        let mut model = Model::default();
-        let mut run = Run {
-            expected: Vec::new(),
-            committed: None,
-            keys: Vec::new(),
-        };
-        run.steps(&mut session, &mut model, &ops)?;
-        // In the order of each row; rows among each other are in the order of the plan.
-        let by_row = |mut events: Vec<(Kind, u64, u8, Vec<String>)>| {
-            events.sort_by_key(|(kind, key, _, _)| (*kind, *key));
-            events
-        };
-        let found = by_row(published(&database, run.expected.len()));
-        let wanted = run
-            .expected
-            .into_iter()
-            .map(|(kind, key, what, columns)| (kind, key, what, columns.iter().map(|c| (*c).to_owned()).collect()));
-        prop_assert_eq!(found, by_row(wanted.collect()));
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
-}
-
-#[test]
-fn a_session_does_what_the_model_does_1() {
-    run();
-}
-
-#[test]
-fn a_session_does_what_the_model_does_2() {
-    run();
-}
-
-#[test]
-fn a_session_does_what_the_model_does_3() {
-    run();
-}
-
-#[test]
-fn a_session_does_what_the_model_does_4() {
-    run();
 }
