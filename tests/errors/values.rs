@@ -270,7 +270,7 @@ fn misfits() -> Vec<(&'static str, Edit, &'static str, &'static str)> {
         ),
         (
             "json",
-            |e| drop(e.json.pairs.insert((1, 2), 3)),
+            |e| e.json.pairs.extend([((1, 2), 3)]),
             "cannot be written as JSON: key must be a string",
             "",
         ),
