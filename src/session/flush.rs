@@ -161,6 +161,8 @@ enum Broken {
     FillIn { change: usize, pending: usize },
     /// This change's row gets another value in the index before all else.
     Park { change: usize, index: usize },
+    /// This row, which is deleted later, takes back a reference before all else.
+    Release { change: usize, column: usize },
 }
 
 fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
@@ -206,6 +208,12 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
             change: ties[tie].before,
             index,
         }),
+        Why::Child(column) => {
+            let change = ties[tie].before;
+            let about = &frozen.changes[change].def.columns[column];
+            let checked = about.reference.is_some_and(|reference| reference.constraint.is_some());
+            checked.then_some(Broken::Release { change, column })
+        }
         Why::Delete => None,
     });
     let broken = broken.collect();
@@ -436,15 +444,18 @@ fn execute_all(
     let pool_of = |place: Place| pool_of(runtime, place);
     let mut statements = 0;
     for action in broken {
-        let Broken::Park { change, index } = action else {
-            continue;
+        let (change, parked) = match *action {
+            Broken::FillIn { .. } => continue,
+            Broken::Park { change, index } => {
+                let def = frozen.changes[change].def;
+                let columns = def.indexes.get(index).map_or(&[][..], |index| index.columns);
+                let value = |&column: &usize| Some((column, parking_value(def, column)?));
+                (change, columns.iter().find_map(value))
+            }
+            Broken::Release { change, column } => (change, Some((column, Value::Null))),
         };
-        let change = &frozen.changes[*change];
-        let columns = change.def.indexes.get(*index).map_or(&[][..], |index| index.columns);
-        let parked = columns
-            .iter()
-            .find_map(|&column| Some((column, parking_value(change.def, column)?)));
         if let Some((column, value)) = parked {
+            let change = &frozen.changes[change];
             let connection = transaction.connection(runtime, pool_of(change.place))?;
             execute::park(connection, change, column, value)?;
             statements += 1;
