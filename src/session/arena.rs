@@ -53,6 +53,8 @@ pub(crate) struct Slot<E> {
     pub(crate) queued: bool,
     /// The phases whose hooks ran in the running flush.
     pub(crate) hooked: u8,
+    /// When it came into the session, counted: new entities are inserted in this order.
+    pub(crate) born: u32,
 }
 
 impl<E: Entity> Slot<E> {
@@ -66,6 +68,7 @@ impl<E: Entity> Slot<E> {
             touched: false,
             queued: false,
             hooked: 0,
+            born: 0,
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Change {
     pub(crate) columns: ColumnSet,
     /// Their new values, in the order of the columns.
     pub(crate) new: Range<usize>,
-    /// Of an update: their old values. Of a delete: those of the unique columns.
+    /// Of an update: their old values. Of a delete: those of [`given_up`].
     pub(crate) old: Range<usize>,
     /// Columns that an update leaves alone, in unique indexes of which it writes others.
     pub(crate) beside_columns: ColumnSet,
@@ -289,7 +289,7 @@ fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &
         return Ok(());
     };
     let first = frozen.values.len();
-    for column in unique_columns(def).iter() {
+    for column in given_up(def).iter() {
         frozen.values.push(stored(entity, column));
     }
     let version = def.version.map(|column| entity.encode(column)).transpose()?;
@@ -336,21 +336,40 @@ fn managed_columns(def: &TableDef, operation: Operation, mark: Mark) -> ColumnSe
     set
 }
 
-/// The columns of all unique indexes and the references of a table to itself.
+/// The columns of all unique indexes.
 pub(super) fn unique_columns(def: &TableDef) -> ColumnSet {
-    let mut set = ColumnSet::EMPTY;
-    for index in def.indexes.iter().filter(|index| index.unique) {
-        set = set.union(&ColumnSet::of(index.columns));
-    }
+    let unique = def.indexes.iter().filter(|index| index.unique);
+    unique.fold(ColumnSet::EMPTY, |set, index| set.union(&ColumnSet::of(index.columns)))
+}
+
+/// What others may wait for a deleted row to give up: its unique values, and its references within a circle of
+/// tables.
+pub(super) fn given_up(def: &TableDef) -> ColumnSet {
+    let mut set = unique_columns(def);
     for (column, about) in def.columns.iter().enumerate() {
         if about
             .reference
-            .is_some_and(|reference| (reference.table)().name == def.name)
+            .is_some_and(|reference| leads_to((reference.table)(), def, &mut Vec::new()))
         {
             set.insert(column);
         }
     }
     set
+}
+
+/// Whether a table refers to another, itself or by way of others.
+fn leads_to(from: &TableDef, to: &TableDef, seen: &mut Vec<&'static str>) -> bool {
+    if from.name == to.name {
+        return true;
+    }
+    if seen.contains(&from.name) {
+        return false;
+    }
+    seen.push(from.name);
+    let references = from.columns.iter().filter_map(|column| column.reference);
+    references
+        .map(|reference| (reference.table)())
+        .any(|next| leads_to(next, to, seen))
 }
 
 /// The value of a reference that waits for another entity: its key if it has one, else a place to fill.

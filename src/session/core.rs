@@ -34,6 +34,8 @@ pub(crate) struct Core {
     /// Whether hooks are left out.
     pub(crate) without_hooks: bool,
     pub(crate) transaction: Option<Transaction>,
+    /// How many new entities came so far.
+    born: u32,
 }
 
 impl Core {
@@ -58,6 +60,7 @@ impl Core {
             in_hooks: false,
             without_hooks: false,
             transaction: None,
+            born: 0,
         }
     }
 
@@ -190,7 +193,10 @@ impl Core {
     pub(crate) fn insert<E: Entity>(&mut self, entity: E) -> Handle<E> {
         let slot = self.arena_mut::<E>().add(entity, Status::New);
         let in_hooks = self.in_hooks;
+        self.born = self.born.wrapping_add(1);
+        let born = self.born;
         let place = &mut self.arena_mut::<E>().slots[slot as usize];
+        place.born = born;
         place.touched = true;
         place.queued = in_hooks;
         let at = Core::place::<E>(slot);

@@ -93,18 +93,9 @@ fn sort<E: Entity>(core: &Core, slots: &mut Vec<u32>) {
     let key = |slot: u32| arena.slots[slot as usize].stored_key();
     stored.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
     stored.dedup();
-    // A slot may be listed twice when it was freed and used again; the last listing is the one that counts.
-    if new.len() > 1 {
-        let mut last = std::collections::HashMap::with_capacity(new.len());
-        for (at, &slot) in new.iter().enumerate() {
-            last.insert(slot, at);
-        }
-        let mut at = 0;
-        new.retain(|slot| {
-            at += 1;
-            last.get(slot) == Some(&(at - 1))
-        });
-    }
+    // A slot may be listed twice when it was freed and used again.
+    new.sort_by_key(|&slot| arena.slots[slot as usize].born);
+    new.dedup();
     stored.append(&mut new);
     *slots = stored;
 }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::changes::{Change, Frozen, unique_columns};
+use super::changes::{Change, Frozen, given_up, unique_columns};
 use super::core::Place;
 use super::plan::Tie;
-use crate::table::{SqlType, TableDef, Value};
+use crate::table::{OnDelete, SqlType, TableDef, Value};
 
 /// Why a tie is there, and so how it is broken when it closes a circle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +15,9 @@ pub(crate) enum Why {
     /// A unique value; broken by parking another value in the row that gives it up. Position in the
     /// table's indexes.
     Unique(usize),
-    /// A delete that frees the key that an insert takes.
-    Key,
-    /// A row that is deleted before the one that it refers to, because the database checks; broken by setting the
-    /// reference to NULL first. Position of the column.
+    /// A delete that must come before an insert of the same key.
+    Delete,
+    /// A row is deleted before the one that this column of it refers to; broken by taking the reference back first.
     Child(usize),
 }
 
@@ -28,7 +27,7 @@ pub(crate) fn ties(frozen: &Frozen) -> (Vec<Tie>, Vec<Why>) {
     references(frozen, &mut found);
     if gives_something_up(frozen) {
         unique_values(frozen, &mut found);
-        self_references(frozen, &mut found);
+        children(frozen, &mut found);
     }
     (found.ties, found.why)
 }
@@ -42,13 +41,18 @@ struct Found {
 impl Found {
     fn add(&mut self, before: usize, after: usize, breakable: bool, why: Why) {
         if before != after {
-            self.ties.push(Tie {
-                before,
-                after,
-                breakable,
-            });
-            self.why.push(why);
+            self.push(before, after, breakable, why);
         }
+    }
+
+    /// Also of a row with itself: it waits for nobody, but what ties it must be broken.
+    fn push(&mut self, before: usize, after: usize, breakable: bool, why: Why) {
+        self.ties.push(Tie {
+            before,
+            after,
+            breakable,
+        });
+        self.why.push(why);
     }
 }
 
@@ -68,17 +72,8 @@ fn references(frozen: &Frozen, found: &mut Found) {
         for position in change.pending.clone() {
             let pending = &frozen.pending[position];
             if let Some(&before) = inserts.get(&pending.target) {
-                // A row that refers to itself waits for nobody but needs the second step all the same.
-                if before == after {
-                    found.ties.push(Tie {
-                        before,
-                        after,
-                        breakable: pending.nullable,
-                    });
-                    found.why.push(Why::Reference(position));
-                } else {
-                    found.add(before, after, pending.nullable, Why::Reference(position));
-                }
+                // A row that refers to itself needs the second step as well.
+                found.push(before, after, pending.nullable, Why::Reference(position));
             }
         }
     }
@@ -111,7 +106,7 @@ fn unique_values(frozen: &Frozen, found: &mut Found) {
             && !change.key.is_null()
             && let Some(&before) = given.get(&(change.def.name, PRIMARY, vec![folded(&change.key)]))
         {
-            found.add(before, after, false, Why::Key);
+            found.add(before, after, false, Why::Delete);
         }
         for (n, index) in unique_indexes(change.def) {
             if let Some(values) = tuple(frozen, change, index, Side::New)
@@ -124,21 +119,26 @@ fn unique_values(frozen: &Frozen, found: &mut Found) {
     }
 }
 
-/// In a table that refers to itself children are deleted before their parents, where the database checks it.
-fn self_references(frozen: &Frozen, found: &mut Found) {
+/// In tables that refer to themselves, or to each other in a circle, children are deleted before their parents.
+/// The other tables stand in that order as a whole.
+fn children(frozen: &Frozen, found: &mut Found) {
     let mut parents: HashMap<(&'static str, String), usize> = HashMap::new();
     for (i, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
         parents.insert((change.def.name, folded(&change.key)), i);
     }
     for (before, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
-        let columns = unique_columns(change.def);
+        let columns = given_up(change.def);
         for (value, column) in frozen.values[change.old.clone()].iter().zip(columns.iter()) {
             let about = &change.def.columns[column];
-            let checked = about
-                .reference
-                .is_some_and(|r| r.constraint.is_some() && (r.table)().name == change.def.name);
-            if checked && let Some(&after) = parents.get(&(change.def.name, folded(value))) {
-                found.add(before, after, about.nullable, Why::Child(column));
+            let Some(reference) = about.reference else { continue };
+            if let Some(&after) = parents.get(&((reference.table)().name, folded(value))) {
+                // Where the database does not check it, any order will do.
+                let breakable = about.nullable || reference.constraint.is_none();
+                // The servers refuse to delete a row that refers to itself, too.
+                let checked = reference.constraint == Some(OnDelete::Restrict);
+                if before != after || checked {
+                    found.push(before, after, breakable, Why::Child(column));
+                }
             }
         }
     }
@@ -161,7 +161,7 @@ enum Side {
 /// The values of a unique index that a change gives up or takes; `None` when it does neither, or one is NULL.
 fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Option<Vec<String>> {
     let kept = if change.is_delete() {
-        unique_columns(change.def)
+        given_up(change.def)
     } else {
         change.columns
     };
