@@ -9,6 +9,8 @@
 //! acknowledgements. So this reads without one, by XREAD: nothing in Redis changes. With `--group` it
 //! is a consumer like any other.
 //!
+//! `--stats` prints a table of the stream's groups and their consumers instead.
+//!
 //! The body of an event that was published by hand stands under `body`. What is no MessagePack gets an
 //! `error`, and the next line goes on.
 
@@ -18,7 +20,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::stream::{Event, Shutdown};
+use headwater::stream::{Event, Shutdown, StreamStats};
 use redis::streams::{StreamId, StreamReadReply};
 use redis::{ErrorKind, RedisError};
 use serde::Serialize;
@@ -31,6 +33,7 @@ mod event_json;
 const USAGE: &str = "\
 usage: tail --stream NAME [--from-start] [--redis URL]
        tail --stream NAME --group GROUP  [--redis URL]
+       tail --stream NAME --stats        [--redis URL]
 
 Prints the events of a stream as lines of JSON, as they arrive.
 
@@ -39,6 +42,7 @@ Prints the events of a stream as lines of JSON, as they arrive.
   --group GROUP   reads as a member of this group, which is made when it is missing: goes on where
                   the group is, takes events from its other members, and acknowledges what it
                   printed. Without it nothing in Redis is changed.
+  --stats         prints how long the stream is and how far its groups are, and ends
   --redis URL     the server; otherwise HEADWATER_REDIS_URL, otherwise redis://localhost";
 
 type Failure = Box<dyn std::error::Error>;
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
 struct Options {
     stream: String,
     from_start: bool,
+    stats: bool,
     group: Option<String>,
     redis: String,
 }
@@ -76,7 +81,8 @@ struct Options {
 impl Options {
     /// `None` when help is asked for.
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-        let (mut stream, mut from_start, mut group, mut redis) = (None, false, None, None);
+        let (mut stream, mut group, mut redis) = (None, None, None);
+        let (mut from_start, mut stats) = (false, false);
         while let Some(argument) = arguments.next() {
             let (name, value) = match argument.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
@@ -86,6 +92,10 @@ impl Options {
                 "--help" | "-h" => return Ok(None),
                 "--from-start" if value.is_none() => {
                     from_start = true;
+                    continue;
+                }
+                "--stats" if value.is_none() => {
+                    stats = true;
                     continue;
                 }
                 "--stream" => &mut stream,
@@ -103,10 +113,14 @@ impl Options {
         if from_start && group.is_some() {
             return Err("a group goes on where it is, a new one at the start: leave out `--from-start`".to_owned());
         }
+        if stats && (from_start || group.is_some()) {
+            return Err("`--stats` tells of all groups and prints no events: leave out the rest".to_owned());
+        }
         let named = || std::env::var("HEADWATER_REDIS_URL").ok().filter(|url| !url.is_empty());
         Ok(Some(Options {
             stream,
             from_start,
+            stats,
             group,
             redis: redis.or_else(named).unwrap_or_else(|| "redis://localhost".to_owned()),
         }))
@@ -114,6 +128,10 @@ impl Options {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
+    if options.stats {
+        let (engine, stream) = engine(options)?;
+        return Ok(print(table(&engine.stats(&stream)?).into_iter())?);
+    }
     let shutdown = Shutdown::new();
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, shutdown.flag())?;
@@ -124,15 +142,27 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// Reads as a member of a group.
-fn consume(options: &Options, group: &str, shutdown: &Shutdown) -> Result<(), Failure> {
+/// An engine that knows this stream only.
+fn engine(options: &Options) -> headwater::Result<(Engine, Stream)> {
     // Streams are constants of a program; this one learns its stream when it runs.
     let stream = Stream::new(String::leak(options.stream.clone()));
     let engine = Engine::builder().redis(&options.redis).stream(&stream).build()?;
+    Ok((engine, stream))
+}
+
+/// Reads as a member of a group.
+fn consume(options: &Options, group: &str, shutdown: &Shutdown) -> Result<(), Failure> {
+    let (engine, stream) = engine(options)?;
+    let stop = shutdown.clone();
     let mut consumer = engine
         .consumer(&stream)
         .group(group)
-        .on_error(|error| eprintln!("tail: {error}"))
+        .on_error(move |error| {
+            // A signal interrupts the read that waits, which is no failure.
+            if !stop.is_requested() {
+                eprintln!("tail: {error}");
+            }
+        })
         .many()?;
     let mut broken = None;
     consumer.run(shutdown, |events: &[Event]| {
@@ -287,6 +317,63 @@ fn json(entry: &str, event_id: Option<&str>, content: &impl Serialize) -> String
         content,
     };
     serde_json::to_string(&line).unwrap_or_else(|error| format!("{{\"error\":{:?}}}", error.to_string()))
+}
+
+/// The figures of a stream, line by line.
+fn table(stats: &StreamStats) -> Vec<String> {
+    let oldest = stats
+        .oldest
+        .map_or(String::new(), |age| format!(", the oldest {} old", span(age)));
+    let mut lines = vec![
+        format!("{}: {} entries{oldest}", stats.stream, stats.length),
+        format!("{} entries in the dead-letter stream", stats.dead_letters),
+    ];
+    if stats.groups.is_empty() {
+        lines.push("no group".to_owned());
+        return lines;
+    }
+    // Unread and pending count entries; `oldest` is that of the pending ones.
+    let mut rows = vec![["group", "consumer", "unread", "pending", "oldest", "idle"].map(str::to_owned)];
+    for group in &stats.groups {
+        rows.push([
+            group.name.clone(),
+            String::new(),
+            group.lag.map_or("?".to_owned(), |lag| lag.to_string()),
+            group.pending.to_string(),
+            group.oldest_pending.map_or(String::new(), span),
+            String::new(),
+        ]);
+        for consumer in &group.consumers {
+            rows.push([
+                String::new(),
+                consumer.name.clone(),
+                String::new(),
+                consumer.pending.to_string(),
+                String::new(),
+                span(consumer.idle),
+            ]);
+        }
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let [group, consumer, unread, pending, oldest, idle] = [0, 1, 2, 3, 4, 5].map(width);
+    lines.push(String::new());
+    lines.extend(rows.iter().map(|[a, b, c, d, e, f]| {
+        let line = format!("{a:group$}  {b:consumer$}  {c:>unread$}  {d:>pending$}  {e:>oldest$}  {f:>idle$}");
+        line.trim_end().to_owned()
+    }));
+    lines
+}
+
+/// A time in its largest unit.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.as_millis()),
+        1..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        7200..=172_799 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
 }
 
 fn print(lines: impl Iterator<Item = String>) -> io::Result<()> {

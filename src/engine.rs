@@ -180,6 +180,9 @@ impl Engine {
         let mut all = Vec::new();
         let mut reasons: Vec<String> = Vec::new();
         for sender in &self.runtime.senders {
+            sender.begin_close(deadline);
+        }
+        for sender in &self.runtime.senders {
             let left = until.map_or(deadline, |until| until.saturating_duration_since(Instant::now()));
             let Err(error) = sender.close(left) else { continue };
             match error.into_kind() {

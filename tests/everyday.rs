@@ -1,4 +1,5 @@
 //! What a session offers beside insert, edit, delete and flush.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

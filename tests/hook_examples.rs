@@ -1,5 +1,6 @@
 //! What people do with hooks, each written as a user would: audit log, transformation, validation, protection,
 //! cascade, notification, cache.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

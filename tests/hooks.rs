@@ -1,4 +1,5 @@
 //! Hooks: their literal orders, what they see, what they may change and refuse.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

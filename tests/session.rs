@@ -1,4 +1,5 @@
 //! Sessions: insert, edit, delete, find, and what a flush writes.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

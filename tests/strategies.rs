@@ -1,4 +1,5 @@
 //! Every way in which a flush writes rows must store the same: one row, many rows at once, all rows alike.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -5,6 +5,7 @@ use std::env;
 use headwater_testkit::{Database, MYSQL_URL, REDIS_URL, Servers};
 
 /// The URLs of a MySQL database and a Redis database. Private servers stop when it is dropped.
+#[allow(dead_code, reason = "not every example needs all of it")]
 pub(crate) struct Urls {
     pub(crate) mysql: String,
     pub(crate) redis: String,

@@ -266,6 +266,20 @@ impl EngineBuilder {
             wanted.push((stream.name(), pool, "`.stream(…)`".to_owned()));
         }
         let mut found: HashMap<&'static str, usize> = HashMap::new();
+        let declared = self
+            .tables
+            .iter()
+            .flat_map(|table| table.streams)
+            .map(|publication| &publication.stream);
+        for stream in declared.chain(self.streams.iter().map(|(stream, _)| stream)) {
+            // Better refused than a promise that is not kept.
+            if stream.is_durable() {
+                problems.push(Error::config(format!(
+                    "stream `{}` is declared durable, and this version has no outbox yet to keep its events in",
+                    stream.name()
+                )));
+            }
+        }
         for (i, (stream, pool, by)) in wanted.iter().enumerate() {
             if let Some((_, other, first)) = wanted[..i].iter().find(|(name, ..)| name == stream) {
                 if other != pool {

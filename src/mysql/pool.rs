@@ -233,7 +233,10 @@ impl Manager {
         let (done, outcome) = mpsc::channel();
         let manager = self.with(self.driver.clone());
         let thread = thread::Builder::new().name(format!("headwater-connect-{}", self.name));
-        let started = thread.spawn(move || done.send(manager.connect_now()));
+        let started = thread.spawn(move || {
+            // Nobody listens any more when it took too long.
+            let _ = done.send(manager.connect_now());
+        });
         if started.is_err() {
             return self.connect_now();
         }

@@ -13,6 +13,8 @@ mod reply;
 mod script;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use entry::{Entry, EntryId};
 pub(crate) use failure::{Failure, Refusal};

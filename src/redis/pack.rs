@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use super::entry::EntryId;
+
 /// Commands packed one after the other, to be sent in one write.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Commands {
@@ -49,6 +51,17 @@ impl Commands {
         self.arg(&digits[at..])
     }
 
+    /// The next word, the id of an entry.
+    pub(crate) fn id(&mut self, id: EntryId) -> &mut Self {
+        let (mut ms, mut seq) = ([0u8; 20], [0u8; 20]);
+        let (ms_at, seq_at) = (decimal(id.ms, &mut ms), decimal(id.seq, &mut seq));
+        let (ms, seq) = (&ms[ms_at..], &seq[seq_at..]);
+        let mut text = [b'-'; 41];
+        text[..ms.len()].copy_from_slice(ms);
+        text[ms.len() + 1..][..seq.len()].copy_from_slice(seq);
+        self.arg(&text[..ms.len() + 1 + seq.len()])
+    }
+
     /// A whole command.
     pub(crate) fn push(&mut self, args: &[&[u8]]) -> &mut Self {
         self.begin(args.len());
@@ -65,11 +78,6 @@ impl Commands {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
-    }
-
-    /// How many bytes they take.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
     }
 
     /// Forgets the commands and keeps the memory.
@@ -128,6 +136,17 @@ mod tests {
             b"*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20\r\n18446744073709551615\r\n"
         );
         assert_eq!(commands.count(), 2);
+    }
+
+    #[test]
+    fn ids_are_packed_as_they_are_shown() {
+        for (ms, seq) in [(0, 0), (1_700_000_000_000, 7), (u64::MAX, u64::MAX)] {
+            let id = EntryId { ms, seq };
+            let (mut packed, mut shown) = (Commands::new(), Commands::new());
+            packed.begin(1).id(id);
+            shown.begin(1).arg(id.to_string());
+            assert_eq!(packed.packed(), shown.packed());
+        }
     }
 
     #[test]

@@ -103,11 +103,6 @@ impl RedisPool {
         &self.name
     }
 
-    /// How long an answer may take.
-    pub(crate) fn io_timeout(&self) -> Duration {
-        self.maker.options.io_timeout
-    }
-
     /// A connection that is nobody else's, for threads that block on the server: they do not take the
     /// shared ones away.
     pub(crate) fn connect(&self) -> Result<Link, Failure> {

@@ -12,8 +12,8 @@ use crate::mysql::{Identifier, quoted_text};
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     pub(super) changes: Vec<Change>,
-    /// Columns whose type or collation changes: foreign keys of them stand in the way.
-    pub(super) rewritten: Vec<(&'static str, Risk)>,
+    /// Columns that are defined anew: MySQL does not do it while foreign keys use them.
+    pub(super) modified: Vec<(&'static str, Risk)>,
     /// Columns that are not as wanted before the destructive changes: nothing can rest on them earlier.
     pub(super) pending: Vec<&'static str>,
 }
@@ -90,14 +90,6 @@ impl Columns {
         if floor == Risk::Destructive {
             differences.whole = true;
         }
-        if differences.rewritten {
-            let risk = if differences.whole {
-                Risk::Destructive
-            } else {
-                Risk::Safe
-            };
-            self.rewritten.push((column.name, risk));
-        }
         let name = Identifier(column.name);
         let about = |reasons: &[String]| format!("column {name}: {}", reasons.join("; "));
         let modify = |kind: &Kind, nullable: bool| {
@@ -116,6 +108,7 @@ impl Columns {
             risky.append(&mut safe);
             risky.extend(default);
             self.pending.push(column.name);
+            self.modified.push((column.name, Risk::Destructive));
             let clause = modify(&column.kind, column.nullable);
             self.changes
                 .push(Change::alter(Risk::Destructive, clause, about(&risky)));
@@ -133,6 +126,7 @@ impl Columns {
             }
             (_, default) => {
                 safe.extend(default);
+                self.modified.push((column.name, Risk::Safe));
                 let clause = modify(
                     first.as_ref().unwrap_or(&column.kind),
                     column.nullable || found.nullable,
@@ -141,6 +135,7 @@ impl Columns {
             }
         }
         if !risky.is_empty() {
+            self.modified.push((column.name, Risk::Destructive));
             let clause = modify(&column.kind, column.nullable);
             self.changes
                 .push(Change::alter(Risk::Destructive, clause, about(&risky)));
@@ -168,8 +163,6 @@ struct Differences {
     safe: Vec<String>,
     risky: Vec<String>,
     default: Option<String>,
-    /// Type or collation changes.
-    rewritten: bool,
     /// The type that comes between both.
     first: Option<Kind>,
     /// Nothing can be changed before the risky part.
@@ -183,11 +176,9 @@ impl Differences {
         match kind::change(&found.kind, &column.kind) {
             kind::Change::None => {}
             kind::Change::Safe => {
-                this.rewritten = true;
                 this.safe.push(becomes);
             }
             kind::Change::Destructive { why, first } => {
-                this.rewritten = true;
                 this.risky.push(format!("{becomes}: {why}"));
                 match &first {
                     Some(first) => this
@@ -235,13 +226,11 @@ impl Differences {
         }
         let (charset, collation) = (found.charset.as_deref(), found.collation.as_deref());
         if !render::is_utf8mb4(found) {
-            self.rewritten = true;
             self.safe.push(format!(
                 "the charset {} becomes utf8mb4",
                 charset.unwrap_or("of the server")
             ));
         } else if column.binary && !render::is_binary(found) {
-            self.rewritten = true;
             let collation = collation.unwrap_or("of the server");
             self.safe.push(format!(
                 "the collation {collation} becomes utf8mb4_bin, because keys are told apart by their bytes"

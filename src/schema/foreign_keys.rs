@@ -15,6 +15,9 @@ pub(super) struct ForeignKeys {
     pub(super) dropped: Vec<(String, Risk)>,
 }
 
+const AWAY: &str = "stands in the way of a change of its columns and comes back after it";
+const BACK: &str = "comes back";
+
 /// `columns_of`: what was found out about the columns of each table, this one and those it refers to.
 pub(super) fn compare<'a>(
     wanted: &Table,
@@ -29,41 +32,45 @@ pub(super) fn compare<'a>(
     for key in &wanted.foreign_keys {
         let sides = [(wanted.name, key.column), (key.to_table, key.to_column)];
         let sides = sides.map(|(table, column)| (columns_of(table), column));
-        // The risk of a change of the type on one side, which a foreign key stands in the way of.
-        let rewritten = sides.iter().filter_map(|(columns, column)| {
-            let columns = (*columns)?;
-            columns
-                .rewritten
+        let modified = |risk| {
+            sides
                 .iter()
-                .find(|(name, _)| name == column)
-                .map(|(_, risk)| *risk)
-        });
-        let rewritten = rewritten.max();
+                .any(|(columns, column)| columns.is_some_and(|columns| columns.modified.contains(&(column, risk))))
+        };
+        let (modified_safely, modified_at_risk) = (modified(Risk::Safe), modified(Risk::Destructive));
         let pending = |(columns, column): &(Option<&Columns>, &'static str)| {
             columns.is_some_and(|columns| columns.pending.contains(column))
         };
-        let risk = if sides.iter().any(pending) {
-            Risk::Destructive
-        } else {
-            Risk::Safe
-        };
-        let existing = found_keys.iter().find(|existing| matches(existing, key));
-        match (existing, rewritten) {
-            (Some(_), None) => {}
-            (Some(existing), Some(risk)) => {
-                keys.drop(
-                    existing,
-                    risk,
-                    "stands in the way of a change of its columns and comes back after it",
-                );
-                keys.add(key, risk, "comes back");
+        let pending = sides.iter().any(pending);
+        let why = match found_keys.iter().find(|existing| matches(existing, key)) {
+            Some(_) if !modified_safely && !modified_at_risk => continue,
+            Some(existing) if !modified_safely => {
+                keys.drop(&existing.name, Risk::Destructive, AWAY);
+                keys.add(key, Risk::Destructive, BACK);
+                continue;
             }
-            (None, _) => {
+            Some(existing) => {
+                keys.drop(&existing.name, Risk::Safe, AWAY);
+                BACK
+            }
+            None => {
                 if let Some(wrong) = found_keys.iter().find(|existing| existing.name == key.name) {
-                    keys.drop(wrong, risk, "is not as declared");
+                    let late = pending && !modified_safely;
+                    let risk = if late { Risk::Destructive } else { Risk::Safe };
+                    keys.drop(&wrong.name, risk, "is not as declared");
                 }
-                keys.add(key, risk, "is missing");
+                "is missing"
             }
+        };
+        if pending {
+            // Until both sides have the same type it cannot be there.
+            keys.add(key, Risk::Destructive, why);
+            continue;
+        }
+        keys.add(key, Risk::Safe, why);
+        if modified_at_risk {
+            keys.drop(&key.name, Risk::Destructive, AWAY);
+            keys.add(key, Risk::Destructive, BACK);
         }
     }
     keys
@@ -89,21 +96,21 @@ impl ForeignKeys {
         let has = |name: &String| wanted.columns.iter().any(|column| found::same_name(column.name, name));
         if declared {
         } else if ours {
-            self.drop(key, Risk::Safe, "is not declared any more");
+            self.drop(&key.name, Risk::Safe, "is not declared any more");
         } else if !key.columns.iter().all(has) {
-            self.drop(key, Risk::Destructive, "is of a column that is not in the struct");
+            self.drop(&key.name, Risk::Destructive, "is of a column that is not in the struct");
         }
     }
 
-    fn drop(&mut self, key: &found::ForeignKey, risk: Risk, why: &str) {
-        let name = Identifier(&key.name);
+    fn drop(&mut self, name: &str, risk: Risk, why: &str) {
+        let quoted = Identifier(name);
         let change = Change::alter(
             risk,
-            format!("DROP FOREIGN KEY {name}"),
-            format!("foreign key {name} {why}"),
+            format!("DROP FOREIGN KEY {quoted}"),
+            format!("foreign key {quoted} {why}"),
         );
         self.changes.push(change.at(Stage::DropForeignKeys));
-        self.dropped.push((key.name.clone(), risk));
+        self.dropped.push((name.to_owned(), risk));
     }
 
     fn add(&mut self, key: &ForeignKey, risk: Risk, why: &str) {

@@ -15,6 +15,9 @@
 //! NULL, to exchange the primary key, and to add a column for which rows that exist would get a value that their
 //! struct cannot read, that refers to no row, or that is not unique.
 //!
+//! MySQL changes no column while a foreign key uses it, so that the key is dropped before and comes back after;
+//! when a statement between fails, the next diff brings it back.
+//!
 //! Where a change has a safe part, that part is a statement by itself: a column of
 //! `ENUM('a','b')` that shall be `ENUM('b','c')` is `ENUM('a','b','c')` after `apply`.
 //!
@@ -94,11 +97,6 @@ impl Schema {
         Schema { pools: pools.into() }
     }
 
-    /// Everything about a struct that no server could store as it is declared.
-    pub(crate) fn problems(table: &'static TableDef, flavour: Flavour) -> Vec<Error> {
-        wanted::Table::of(table, flavour).err().unwrap_or_default()
-    }
-
     /// The statements that make the databases match the structs.
     ///
     /// # Errors
@@ -140,6 +138,11 @@ impl Schema {
             lines.concat()
         );
         Err(Error::new(ErrorKind::Schema { message, source: None }))
+    }
+
+    /// Everything about a struct that no server could store as it is declared.
+    pub(crate) fn problems(table: &'static TableDef, flavour: Flavour) -> Vec<Error> {
+        wanted::Table::of(table, flavour).err().unwrap_or_default()
     }
 
     fn pools(&self) -> impl Iterator<Item = &MysqlPool> {

@@ -151,11 +151,7 @@ impl Column {
         flavour: Flavour,
         problems: &mut Problems,
     ) -> Column {
-        // A reference is as long as the key that it holds, whatever the length of its own type.
-        let sql = column
-            .reference
-            .map_or(column.sql, |reference| (reference.table)().key().sql);
-        let kind = Kind::of(&sql);
+        let kind = Kind::of(&column.stored());
         let is_key = position == def.id;
         check_names(def.name, column, problems);
         let default = default::wanted(column.default.as_ref(), &kind, flavour).unwrap_or_else(|reason| {

@@ -38,6 +38,8 @@ pub(crate) struct Undo {
     operation: Operation,
     managed: ColumnSet,
     mark: Mark,
+    /// A `Box<E>`: the entity as it was when the change was accepted.
+    accepted: Option<Box<dyn Any + Send>>,
     /// A `Box<E>`: of a stored row the snapshot, of a new one the entity before it was inserted.
     before: Box<dyn Any + Send>,
     /// A `Box<E>`: the entity that a delete took out.
@@ -48,6 +50,7 @@ impl Undo {
     /// Brings a new entity back that was deleted before it was ever inserted.
     pub(super) fn of_dropped<E: Entity>(place: Place, entity: E) -> Self {
         Undo {
+            accepted: None,
             place,
             operation: Operation::Insert,
             managed: ColumnSet::EMPTY,
@@ -90,7 +93,8 @@ pub(super) fn accept<E: Entity>(
         values: Vec::new(),
         kept: None,
     };
-    let undo = |before: Box<E>, deleted: Option<Box<E>>| Undo {
+    let undo = |before: Box<E>, accepted: Option<Box<E>>, deleted: Option<Box<E>>| Undo {
+        accepted: accepted.map(|entity| Box::new(entity) as Box<dyn Any + Send>),
         place: change.place,
         operation: change.operation,
         managed: change.managed,
@@ -104,7 +108,7 @@ pub(super) fn accept<E: Entity>(
         };
         let undo = manner.undoable.then(|| {
             let before = old.clone().unwrap_or_else(|| Box::new(entity.clone()));
-            undo(before, Some(Box::new(entity.clone())))
+            undo(before, None, Some(Box::new(entity.clone())))
         });
         if !manner.undoable {
             arena.release(slot);
@@ -137,7 +141,9 @@ pub(super) fn accept<E: Entity>(
         arena.identify(slot);
     }
     let undo = if manner.undoable {
-        before.or_else(|| old.clone()).map(|before| undo(before, None))
+        before
+            .or_else(|| old.clone())
+            .map(|before| undo(before, new.clone(), None))
     } else {
         None
     };
@@ -169,7 +175,10 @@ pub(super) fn undo<E: Entity>(core: &mut Core, undo: Undo) {
     }
     let place = &mut arena.slots[slot as usize];
     let Some(entity) = &mut place.entity else { return };
-    for column in undo.managed.iter() {
+    // What the user changed since is the user's; the rest of what this library wrote is taken back.
+    let accepted = undo.accepted.and_then(|entity| entity.downcast::<Box<E>>().ok());
+    let edited = accepted.map_or(ColumnSet::EMPTY, |accepted| entity.diff(&accepted));
+    for column in undo.managed.without(&edited).iter() {
         entity.copy_column(column, &before);
     }
     place.mark = undo.mark;

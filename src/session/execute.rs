@@ -265,7 +265,7 @@ pub(super) fn fill_in(connection: &mut Connection, change: &Change, column: usiz
         .map(|_| ())
 }
 
-/// Gives the row another value of a unique index for a moment.
+/// Gives the row another value for a moment: of a unique index, or NULL for a reference.
 pub(super) fn park(connection: &mut Connection, change: &Change, column: usize, value: Value) -> Result<()> {
     fill_in(connection, change, column, &value)
 }

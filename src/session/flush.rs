@@ -159,10 +159,10 @@ fn freeze(core: &mut Core) -> Result<Frozen> {
 enum Broken {
     /// The reference at this position of [`Frozen::pending`], of this change, is filled in later.
     FillIn { change: usize, pending: usize },
+    /// This change's row loses its reference before all else.
+    Clear { change: usize, column: usize },
     /// This change's row gets another value in the index before all else.
     Park { change: usize, index: usize },
-    /// This row, which is deleted later, takes back a reference before all else.
-    Release { change: usize, column: usize },
 }
 
 fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
@@ -208,13 +208,11 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
             change: ties[tie].before,
             index,
         }),
-        Why::Child(column) => {
-            let change = ties[tie].before;
-            let about = &frozen.changes[change].def.columns[column];
-            let checked = about.reference.is_some_and(|reference| reference.constraint.is_some());
-            checked.then_some(Broken::Release { change, column })
-        }
-        Why::Delete => None,
+        Why::Child(column) => Some(Broken::Clear {
+            change: ties[tie].before,
+            column,
+        }),
+        Why::Key => None,
     });
     let broken = broken.collect();
     Ok((plan, broken))
@@ -444,18 +442,21 @@ fn execute_all(
     let pool_of = |place: Place| pool_of(runtime, place);
     let mut statements = 0;
     for action in broken {
-        let (change, parked) = match *action {
+        let (change, parked) = match action {
             Broken::FillIn { .. } => continue,
+            Broken::Clear { change, column } => (&frozen.changes[*change], Some((*column, Value::Null))),
             Broken::Park { change, index } => {
-                let def = frozen.changes[change].def;
-                let columns = def.indexes.get(index).map_or(&[][..], |index| index.columns);
-                let value = |&column: &usize| Some((column, parking_value(def, column)?));
-                (change, columns.iter().find_map(value))
+                let change = &frozen.changes[*change];
+                let columns = change.def.indexes.get(*index).map_or(&[][..], |index| index.columns);
+                (
+                    change,
+                    columns
+                        .iter()
+                        .find_map(|&column| Some((column, parking_value(change.def, column)?))),
+                )
             }
-            Broken::Release { change, column } => (change, Some((column, Value::Null))),
         };
         if let Some((column, value)) = parked {
-            let change = &frozen.changes[change];
             let connection = transaction.connection(runtime, pool_of(change.place))?;
             execute::park(connection, change, column, value)?;
             statements += 1;

@@ -141,7 +141,7 @@ pub(super) fn look_again(def: &TableDef, rows: usize) -> String {
 
 /// Whether values of these columns can go through the table value constructor of a join.
 pub(super) fn joinable(def: &TableDef, columns: &ColumnSet) -> bool {
-    columns.iter().all(|column| match def.columns[column].sql {
+    columns.iter().all(|column| match def.columns[column].stored() {
         // A cast to a length beyond VARCHAR is another type on each server; JSON can be cast on one only.
         SqlType::Text { length } | SqlType::Bytes { length } => length <= 16_383,
         SqlType::Json => false,
@@ -161,7 +161,7 @@ fn set_clause(def: &TableDef, columns: &ColumnSet) -> String {
 /// A constant with the type of a column, wide enough for all its values.
 fn typed(column: &ColumnDef) -> String {
     let text = |length: usize| format!("CAST('' AS CHAR({length}) CHARACTER SET utf8mb4)");
-    match column.sql {
+    match column.stored() {
         SqlType::Bool | SqlType::Integer { signed: true, .. } => "CAST(-9223372036854775808 AS SIGNED)".to_owned(),
         SqlType::Integer { signed: false, .. } => "CAST(18446744073709551615 AS UNSIGNED)".to_owned(),
         SqlType::Decimal { precision, scale } => format!("CAST(0 AS DECIMAL({precision},{scale}))"),

@@ -15,9 +15,10 @@ pub(crate) enum Why {
     /// A unique value; broken by parking another value in the row that gives it up. Position in the
     /// table's indexes.
     Unique(usize),
-    /// A delete that must come before an insert of the same key.
-    Delete,
-    /// A row is deleted before the one that this column of it refers to; broken by taking the reference back first.
+    /// A delete that frees the key that an insert takes.
+    Key,
+    /// A row that is deleted before the one that it refers to, because the database checks; broken by setting the
+    /// reference to NULL first. Position of the column.
     Child(usize),
 }
 
@@ -106,7 +107,7 @@ fn unique_values(frozen: &Frozen, found: &mut Found) {
             && !change.key.is_null()
             && let Some(&before) = given.get(&(change.def.name, PRIMARY, vec![folded(&change.key)]))
         {
-            found.add(before, after, false, Why::Delete);
+            found.add(before, after, false, Why::Key);
         }
         for (n, index) in unique_indexes(change.def) {
             if let Some(values) = tuple(frozen, change, index, Side::New)
@@ -119,8 +120,8 @@ fn unique_values(frozen: &Frozen, found: &mut Found) {
     }
 }
 
-/// In tables that refer to themselves, or to each other in a circle, children are deleted before their parents.
-/// The other tables stand in that order as a whole.
+/// In tables that refer to themselves, or to each other in a circle, children are deleted before their parents,
+/// where the database checks it. The other tables stand in that order as a whole.
 fn children(frozen: &Frozen, found: &mut Found) {
     let mut parents: HashMap<(&'static str, String), usize> = HashMap::new();
     for (i, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
@@ -130,15 +131,14 @@ fn children(frozen: &Frozen, found: &mut Found) {
         let columns = given_up(change.def);
         for (value, column) in frozen.values[change.old.clone()].iter().zip(columns.iter()) {
             let about = &change.def.columns[column];
-            let Some(reference) = about.reference else { continue };
-            if let Some(&after) = parents.get(&((reference.table)().name, folded(value))) {
-                // Where the database does not check it, any order will do.
-                let breakable = about.nullable || reference.constraint.is_none();
-                // The servers refuse to delete a row that refers to itself, too.
-                let checked = reference.constraint == Some(OnDelete::Restrict);
-                if before != after || checked {
-                    found.push(before, after, breakable, Why::Child(column));
-                }
+            let Some((reference, constraint)) = about.reference.and_then(|r| Some((r, r.constraint?))) else {
+                continue;
+            };
+            // The servers refuse to delete a row that refers to itself, too.
+            if let Some(&after) = parents.get(&((reference.table)().name, folded(value)))
+                && (before != after || constraint == OnDelete::Restrict)
+            {
+                found.push(before, after, about.nullable, Why::Child(column));
             }
         }
     }
@@ -211,7 +211,7 @@ pub(super) fn parking_value(def: &TableDef, column: usize) -> Option<Value> {
         return Some(Value::Null);
     }
     let unique = ulid::Ulid::generate();
-    match about.sql {
+    match about.stored() {
         SqlType::Text { length } => {
             let text = unique.to_string();
             // The end of an ULID is its random part.

@@ -287,9 +287,10 @@ fn take_back(core: &mut Core, transaction: &mut Transaction, to: Savepoint) {
 /// Frees the slots of what a committed transaction deleted.
 pub(super) fn settle(core: &mut Core, transaction: Transaction) {
     let runtime = core.runtime.clone();
-    for undo in transaction.undo {
-        if let Some(table) = runtime.registered(undo.place.table as usize) {
-            (table.ops.release)(core, undo.place.slot);
+    let places = transaction.undo.iter().map(|undo| undo.place);
+    for place in places {
+        if let Some(table) = runtime.registered(place.table as usize) {
+            (table.ops.release)(core, place.slot);
         }
     }
 }

@@ -54,6 +54,8 @@ impl Stream {
     }
 
     /// Keeps the events in the outbox, written in the transaction of the change, until Redis has them.
+    ///
+    /// This version has no outbox yet: an engine with such a stream is refused when it is built.
     #[must_use]
     pub const fn durable(mut self) -> Self {
         self.durable = true;

@@ -133,7 +133,6 @@ impl Table for User {
     fn diff(&self, _: &Self) -> ColumnSet {
         ColumnSet::EMPTY
     }
-    fn copy_column(&mut self, _: usize, _: &Self) {}
     fn pending(&self, _: usize) -> Option<RawHandle> {
         None
     }

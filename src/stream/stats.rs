@@ -91,7 +91,7 @@ fn read(link: &mut Link, stream: &str) -> Result<StreamStats, Failure> {
         reply => link.check(reply)?.list().unwrap_or_default(),
     };
     let now = now_ms(now).ok_or_else(|| Failure::nonsense(link.pool(), "TIME"))?;
-    let mut groups = groups
+    let mut groups: Vec<GroupStats> = groups
         .into_iter()
         .filter_map(|info| {
             Some(GroupStats {
@@ -116,7 +116,7 @@ fn read(link: &mut Link, stream: &str) -> Result<StreamStats, Failure> {
 }
 
 /// Fills in what has to be asked of each group.
-fn more(link: &mut Link, stream: &str, now: u64, groups: &mut Vec<GroupStats>) -> Result<(), Failure> {
+fn more(link: &mut Link, stream: &str, now: u64, groups: &mut [GroupStats]) -> Result<(), Failure> {
     let mut commands = Commands::new();
     for group in groups.iter() {
         commands

@@ -335,6 +335,13 @@ impl TableDef {
 }
 
 impl ColumnDef {
+    /// How it is stored in the database: a reference as the key that it holds, whose length only the table
+    /// referred to knows.
+    pub(crate) fn stored(&self) -> SqlType {
+        self.reference
+            .map_or(self.sql, |reference| (reference.table)().key().sql)
+    }
+
     /// The error that says that this value does not fit this column.
     #[cold]
     pub fn misfit(&self, value: &Value, reason: impl Into<String>) -> Error {

@@ -6,7 +6,7 @@ use headwater::prelude::*;
 use headwater_testkit::{Database, Servers};
 
 /// A fresh database and a builder of engines on it.
-pub fn database() -> (Database, EngineBuilder) {
+pub(crate) fn database() -> (Database, EngineBuilder) {
     let database = Servers::shared().database().expect("a fresh database");
     let builder = Engine::builder()
         .mysql(database.mysql_url())
@@ -15,7 +15,7 @@ pub fn database() -> (Database, EngineBuilder) {
 }
 
 /// Runs statements as the test's own user.
-pub fn sql(database: &Database, statements: &[&str]) {
+pub(crate) fn sql(database: &Database, statements: &[&str]) {
     use mysql::prelude::Queryable;
     let mut connection = database.mysql().expect("a connection");
     for statement in statements {
@@ -26,7 +26,7 @@ pub fn sql(database: &Database, statements: &[&str]) {
 }
 
 /// All rows of a query as text, `NULL` for NULL.
-pub fn rows(database: &Database, query: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(database: &Database, query: &str) -> Vec<Vec<String>> {
     use mysql::prelude::Queryable;
     let mut connection = database.mysql().expect("a connection");
     let rows: Vec<mysql::Row> = connection

@@ -88,7 +88,9 @@ fn is_duplicate(error: &Error, of: &str, index: &str, value: &str) {
 fn a_duplicate_is_named_with_its_index_and_value() {
     let world = world();
     let mut session = world.engine.session();
-    (1..=3).for_each(|n| drop(session.insert(user(n))));
+    for n in 1..=3 {
+        session.insert(user(n));
+    }
     session.flush().unwrap();
 
     let new = session.insert(user(9));

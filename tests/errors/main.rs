@@ -1,5 +1,6 @@
 //! Bad input: everything that can be wrong gets an error of the right kind that names table, column, key or value,
 //! never shows a password, and leaves the session usable.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../common/mod.rs"]
 mod common;

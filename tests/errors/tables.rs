@@ -146,7 +146,8 @@ fn a_column_that_may_be_null_only_in_the_struct_is_named() {
 /// What the struct's column holds and the server's does not: the server says it, with table and column.
 #[test]
 fn a_value_that_only_the_servers_column_cannot_hold_is_told_with_table_and_column() {
-    let cases: [(&str, &str, fn(&mut Item)); 6] = [
+    type Case = (&'static str, &'static str, fn(&mut Item));
+    let cases: [Case; 6] = [
         ("name", "VARCHAR(10) NOT NULL", |item| {
             item.name = "longer than ten".into()
         }),

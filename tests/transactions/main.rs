@@ -1,5 +1,6 @@
 //! Transactions: what a commit makes true and a rollback takes back, what is told of it, the order of statements,
 //! rows that others changed.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../common/mod.rs"]
 mod common;

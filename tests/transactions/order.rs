@@ -396,7 +396,9 @@ fn the_order_of_statements_is_independent_of_the_order_of_touches() {
         }
         // New rows are inserted in the order in which they came; that of their tables does not matter.
         let mut new: Vec<Box<dyn Fn(&mut Session)>> = vec![
-            Box::new(|session| drop(session.insert(folder("new")))),
+            Box::new(|session| {
+                session.insert(folder("new"));
+            }),
             Box::new(|session| {
                 session.insert(File {
                     folder: Ref::to(2),
@@ -404,7 +406,9 @@ fn the_order_of_statements_is_independent_of_the_order_of_touches() {
                     ..File::default()
                 });
             }),
-            Box::new(|session| drop(session.insert(Team::default()))),
+            Box::new(|session| {
+                session.insert(Team::default());
+            }),
         ];
         dice.shuffle(&mut new);
         new.iter().for_each(|insert| insert(&mut session));

@@ -3,6 +3,7 @@
 use headwater::prelude::*;
 use rust_decimal::Decimal;
 
+use crate::common::database;
 use crate::round_trip;
 
 round_trip!(i_8: i8, by |v| *v; [i8::MIN, -1, 0, i8::MAX]);
@@ -18,6 +19,7 @@ round_trip!(f_32: f32, by |v| *v; [
     f32::MIN,
     -0.1,
     -f32::MIN_POSITIVE,
+    f32::from_bits(1),
     0.0,
     f32::MIN_POSITIVE,
     0.1,
@@ -29,6 +31,7 @@ round_trip!(f_64: f64, by |v| *v; [
     f64::MIN,
     -0.1,
     -f64::MIN_POSITIVE,
+    f64::from_bits(1),
     0.0,
     f64::MIN_POSITIVE,
     0.1,
@@ -51,3 +54,30 @@ round_trip!(#[column(precision(28, 28))] fraction: Decimal, by |v| *v; [
     "0.0000000000000000000000000001",
 ]
 .map(|text| text.parse::<Decimal>().expect("a decimal")));
+
+/// MySQL keeps the sign of zero, MariaDB 10.11 does not; zero it is on both.
+#[test]
+fn negative_zero_is_zero() {
+    #[derive(Debug, Clone, Default, Table)]
+    #[table(name = "zeros")]
+    struct Zero {
+        #[column(id)]
+        id: u32,
+        single: f32,
+        double: f64,
+    }
+    impl Entity for Zero {}
+
+    let (_database, builder) = database();
+    let engine = builder.entity::<Zero>().build().expect("an engine");
+    engine.schema().diff().expect("a diff").apply().expect("a table");
+    let mut session = engine.session();
+    session.insert(Zero {
+        single: -0.0,
+        double: -0.0,
+        ..Zero::default()
+    });
+    session.flush().expect("a row");
+    let found = engine.session().query::<Zero>().fetch().expect("a readable row");
+    assert_eq!((found[0].single, found[0].double), (0.0, 0.0));
+}

@@ -56,6 +56,21 @@ macro_rules! keys {
                 .collect();
             assert_eq!(found, wanted);
 
+            // Each child gets the next parent, in one UPDATE.
+            let mut session = engine.session();
+            let next = |key: &$type| {
+                let at = keys.iter().position(|k| k == key).expect("one of the keys");
+                Ref::<Parent>::to(keys[(at + 1) % keys.len()].clone())
+            };
+            for handle in session.query::<Child>().all().expect("the children") {
+                session[handle].parent = next(session[handle].parent.key().expect("a key"));
+            }
+            session.flush().expect("other references");
+            let found = engine.session().query::<Child>().fetch().expect("readable rows");
+            for (before, after) in children.iter().zip(&found) {
+                assert_eq!(after.parent, next(before.parent.key().expect("a key")));
+            }
+
             let mut session = engine.session();
             for handle in session.find_many::<Parent>(keys.clone()).expect("the parents") {
                 assert_eq!(session[handle].name, format!("{:?}", session[handle].id));

@@ -10,7 +10,7 @@ use headwater_testkit::Database;
 use crate::common::database;
 
 /// A table with a column of the type and a nullable one.
-pub trait Thing: Entity<Key = u32> {
+pub(crate) trait Thing: Entity<Key = u32> {
     type Value: ColumnType + Debug;
 
     fn new(value: Self::Value, other: Option<Self::Value>) -> Self;
@@ -50,22 +50,20 @@ macro_rules! round_trip {
                 fn other(&mut self) -> &mut Option<$type> {
                     &mut self.other
                 }
-                #[allow(unused_variables, reason = "not every type is compared")]
                 fn is(value: &$type) -> Option<headwater::query::Condition<Self>> {
-                    let mut condition = None;
-                    $({
-                        let by: for<'a> fn(&'a $type) -> <$type as headwater::table::ColumnType>::Compare<'a> = $by;
-                        condition = Some(Thing::VALUE.eq(by(value)));
-                    })?
-                    condition
+                    let by: [for<'a> fn(&'a $type) -> <$type as headwater::table::ColumnType>::Compare<'a>; _] = [$($by)?];
+                    by.first().map(|by| Thing::VALUE.eq(by(value)))
                 }
             }
-            let kept: Option<fn(&$type) -> $type> = None;
-            $(let kept: Option<fn(&$type) -> $type> = Some($kept);)?
+            let kept: [fn(&$type) -> $type; _] = [$($kept)?];
+            let kept = kept.first().copied();
             $crate::round_trip::check::<Thing>(Vec::from($values), kept);
         }
     };
 }
+
+/// What of a value is kept in the column.
+type Kept<V> = fn(&V) -> V;
 
 /// Whether two columns hold the same; floats by their bits.
 fn same<T: ColumnType>(a: &Option<T>, b: &Option<T>) -> bool {
@@ -78,7 +76,7 @@ fn same<T: ColumnType>(a: &Option<T>, b: &Option<T>) -> bool {
 
 struct Check<T: Thing> {
     engine: Engine,
-    kept: Option<fn(&T::Value) -> T::Value>,
+    kept: Option<Kept<T::Value>>,
     _database: Database,
 }
 
@@ -99,7 +97,7 @@ impl<T: Thing> Check<T> {
     }
 }
 
-pub fn check<T: Thing>(values: Vec<T::Value>, kept: Option<fn(&T::Value) -> T::Value>) {
+pub(crate) fn check<T: Thing>(values: Vec<T::Value>, kept: Option<Kept<T::Value>>) {
     let (database, builder) = database();
     let engine = builder.entity::<T>().build().expect("an engine");
     engine.schema().diff().expect("a diff").apply().expect("a table");

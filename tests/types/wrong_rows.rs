@@ -34,7 +34,7 @@ macro_rules! unreadable {
 
             let (database, builder) = database();
             sql(&database, &[
-                concat!("SET sql_mode = ''"),
+                "SET sql_mode = ''",
                 concat!("CREATE TABLE things (id INT UNSIGNED PRIMARY KEY, value ", $sql, ") CHARSET utf8mb4"),
                 concat!("INSERT INTO things VALUES (7, ", $value, ")"),
             ]);

@@ -1,6 +1,8 @@
 //! How a diff is run: once, by one process at a time, with errors that say what to do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use headwater_testkit::mysql::prelude::Queryable;
 
 use super::{PoolTables, SAFE, Schema, of_pool, server, summary};
 use crate::Table;
@@ -60,6 +62,49 @@ fn many_processes_may_apply_at_once() {
     assert_eq!(counts.iter().sum::<usize>(), 3, "{counts:?}");
     server.assert_matches(&tables);
     assert_eq!(server.diff(&tables).apply().expect("nothing"), 0);
+}
+
+#[test]
+fn another_process_that_changes_the_tables_is_waited_for() {
+    let server = server();
+    let mut other = server.database.mysql().expect("a connection");
+    other
+        .query_drop("DO GET_LOCK(CONCAT('headwater.schema.', DATABASE()), 0)")
+        .expect("the lock");
+    let diff = server.diff(&[User::TABLE]);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let applied = scope.spawn(|| diff.apply());
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(!applied.is_finished());
+        other
+            .query_drop("DO RELEASE_LOCK(CONCAT('headwater.schema.', DATABASE()))")
+            .expect("the lock is free");
+        assert_eq!(applied.join().expect("no panic").expect("applied"), 1);
+    });
+    assert!(start.elapsed() >= Duration::from_millis(700));
+}
+
+#[test]
+#[ignore = "waits for a minute"]
+fn an_open_transaction_is_waited_for_a_minute_at_most() {
+    let server = server();
+    server.apply(&[User::TABLE]);
+    let mut other = server.database.mysql().expect("a connection");
+    other.query_drop("BEGIN").expect("a transaction");
+    other.query_drop("SELECT * FROM users").expect("it uses the table");
+    let start = Instant::now();
+    let error = server.diff(&[Grown::TABLE]).apply().expect_err("the table is in use");
+    assert!(error.is_lock_timeout(), "{error}");
+    let text = format!("{error:?}");
+    assert!(
+        text.contains("users: an open transaction uses it; the statement was: ALTER TABLE"),
+        "{text}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(90));
+    other.query_drop("COMMIT").expect("the end of it");
+    server.apply(&[Grown::TABLE]);
+    server.assert_matches(&[Grown::TABLE]);
 }
 
 #[test]

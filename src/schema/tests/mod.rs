@@ -3,6 +3,7 @@
 mod applying;
 mod changing;
 mod every_type;
+mod evolution;
 mod kinds;
 mod pure;
 mod references;

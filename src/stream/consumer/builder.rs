@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Consumer;
 use super::group::Group;
+use super::{Consumer, MOST_AT_ONCE};
 use crate::error::{Error, Result};
 use crate::redis::RedisPool;
 use crate::stream::declaration::Stream;
@@ -154,7 +154,7 @@ impl ConsumerBuilder {
     /// # }
     /// ```
     pub fn batch(mut self, events: usize) -> Self {
-        self.settings.batch = events.max(1);
+        self.settings.batch = events.clamp(1, MOST_AT_ONCE);
         self
     }
 

@@ -2,11 +2,12 @@
 
 use std::error::Error as StdError;
 
-use super::event::{Event, entity_of};
+use super::event::Event;
+use super::group::group_is_gone;
 use super::waiting::{Held, now_ms};
 use super::{Consumer, HandlerResult, Trouble};
 use crate::error::{Error, ErrorKind, Source};
-use crate::redis::{Entry, EntryId, Failure};
+use crate::redis::{EntryId, Failure};
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -17,14 +18,6 @@ pub(super) struct Delivered {
     pub(super) failed: Vec<EntryId>,
     /// What went wrong.
     pub(super) trouble: Option<Trouble>,
-}
-
-/// An attempt as it is noted in the dead-letter stream.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Attempts {
-    pub(super) count: u32,
-    pub(super) first: u64,
-    pub(super) last: u64,
 }
 
 impl Consumer {
@@ -72,65 +65,45 @@ impl Consumer {
             };
             let event = events.remove(at);
             let held = self.held(&event, begun);
-            let attempts = Attempts {
-                count: held.deliveries,
-                first: held.first,
-                last: begun,
-            };
-            match self.bury(event.entry_id(), &text(&source), attempts) {
-                Ok(()) => {
-                    self.waiting.remove(event.entry_id());
-                    delivered.done += 1;
-                    if malformed.is_none() {
-                        delivered.trouble = Some(Trouble::Handler(Error::handler(source)));
-                    }
-                }
-                // The entry cannot go aside; that must not hold the others up.
-                Err(failure) if !failure.heals() => {
-                    self.waiting.failed(event.entry_id(), held, true);
-                    delivered.failed.push(event.entry_id());
-                    delivered.trouble = Some(Trouble::Handler(failure.into()));
-                }
-                Err(failure) => return Err(failure),
+            if self.put_aside(event.entry_id(), held, text(&source))? {
+                delivered.done += 1;
+            } else {
+                delivered.failed.push(event.entry_id());
+            }
+            if malformed.is_none() {
+                delivered.trouble = Some(Trouble::Handler(Error::handler(source)));
             }
         }
         Ok(delivered)
     }
 
-    /// Moves an entry that no handler has to see to the dead-letter stream. Where that is refused it
-    /// waits, so that it does not hold the others up.
-    pub(super) fn bury_unseen(&mut self, entry: &Entry, error: &str, attempts: Attempts) -> Result<(), Failure> {
-        match self.bury(entry.id, error, attempts) {
-            Err(failure) if !failure.heals() => {
-                let held = Held {
-                    entity: entity_of(entry),
-                    deliveries: attempts.count,
-                    suspect: true,
-                    not_before: None,
-                    first: attempts.first,
-                };
-                self.waiting.failed(entry.id, held, true);
-                self.tell(&failure.into());
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
-    /// Moves an entry to the dead-letter stream.
-    pub(super) fn bury(&mut self, id: EntryId, error: &str, attempts: Attempts) -> Result<(), Failure> {
+    /// Moves an entry to the dead-letter stream, whole. Where that is refused it waits for another try,
+    /// so that it does not hold the others up; `false` then.
+    pub(super) fn put_aside(&mut self, id: EntryId, held: Held, error: String) -> Result<bool, Failure> {
         let fields = [
             ("dead:id", id.to_string()),
             ("dead:stream", self.group.stream.clone()),
             ("dead:group", self.group.name.clone()),
             ("dead:consumer", self.name.clone()),
-            ("dead:error", error.to_string()),
-            ("dead:attempts", attempts.count.to_string()),
-            ("dead:first", attempts.first.to_string()),
-            ("dead:last", attempts.last.to_string()),
+            ("dead:error", error.clone()),
+            ("dead:attempts", held.deliveries.to_string()),
+            ("dead:first", held.first.to_string()),
+            ("dead:last", held.last.to_string()),
         ];
-        self.with_link(|group, link, _| group.bury(link, id, &fields))?;
-        Ok(())
+        let recovery = self.recovery;
+        let Err(failure) = self.with_link(|group, link, _| group.bury(link, id, &fields)) else {
+            self.waiting.remove(id);
+            return Ok(true);
+        };
+        let verdict = Some(error);
+        self.waiting.failed(id, Held { verdict, ..held }, true);
+        if failure.heals() || group_is_gone(&failure) {
+            return Err(failure);
+        }
+        // No entries were lost with this answer.
+        self.recovery = recovery;
+        self.tell(&failure.into());
+        Ok(false)
     }
 
     /// A lone event that was delivered as often as it may be.
@@ -139,16 +112,9 @@ impl Consumer {
     }
 
     fn held(&self, event: &Event, begun: u64) -> Held {
-        Held {
-            entity: event.entity(),
-            deliveries: event.deliveries(),
-            suspect: true,
-            not_before: None,
-            first: self
-                .waiting
-                .get(event.entry_id())
-                .map_or(begun, |held| held.first.min(begun)),
-        }
+        let id = event.entry_id();
+        let first = self.waiting.get(id).map_or(begun, |held| held.first.min(begun));
+        Held::new(event.entity(), event.deliveries(), first, begun)
     }
 }
 

@@ -102,7 +102,7 @@ impl Group {
                 ACK.begin(commands, 1, 1 + ids.len()).arg(&self.stream).arg(&self.name);
             }
             for id in ids {
-                commands.arg(id.to_string());
+                commands.id(*id);
             }
         }
     }

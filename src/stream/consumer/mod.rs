@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::ConsumerBuilder;
-
 use builder::Settings;
 pub use event::Event;
 use group::{Group, group_is_gone};
@@ -30,6 +29,12 @@ use crate::stream::stats::{StreamStats, stats};
 
 /// What a handler of events returns: any error may be given back with `?`.
 pub type HandlerResult = std::result::Result<(), Source>;
+
+/// The most events that are read at once, whatever is asked for: an answer has to fit into memory.
+const MOST_AT_ONCE: usize = 100_000;
+
+/// Redis has an end to its timeouts.
+const LONGEST_BLOCK: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Reads the events of a stream as a member of a group.
 ///
@@ -183,7 +188,8 @@ impl Consumer {
     where
         H: FnMut(&[Event]) -> HandlerResult,
     {
-        Ok(self.pass(count.max(1), block, pass::Manner::OneCall, &mut handler)?)
+        let count = count.clamp(1, MOST_AT_ONCE);
+        Ok(self.pass(count, block.min(LONGEST_BLOCK), pass::Manner::OneCall, &mut handler)?)
     }
 
     /// Takes over events that other consumers of the group got at least `min_idle` ago and never
@@ -210,7 +216,7 @@ impl Consumer {
     where
         H: FnMut(&[Event]) -> HandlerResult,
     {
-        Ok(self.claim_all(count.max(1), min_idle, &mut handler)?)
+        Ok(self.claim_all(count.clamp(1, MOST_AT_ONCE), min_idle, &mut handler)?)
     }
 
     /// Takes the consumer's name out of the group. Events that are pending for it are handed to another

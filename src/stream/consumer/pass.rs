@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::deliver::Attempts;
 use super::event::{Event, entity_of};
 use super::group::{Group, Pending, group_is_gone};
 use super::waiting::{Held, MOST, now_ms};
@@ -19,6 +18,9 @@ pub(super) enum Manner {
     /// `run`: failed entries wait their time; acknowledgements travel with the next read.
     Loop,
 }
+
+/// What is wrong with an entry without an event.
+const NO_EVENT: &str = "malformed: there is no field `s`";
 
 /// How many pending entries are listed at once.
 const PAGE: usize = 500;
@@ -104,13 +106,18 @@ impl Consumer {
         let mut trouble = None;
         let mut failures = 0;
         while *done < count && failures < count {
-            // What is delivered next may be what ends the process.
-            self.settle_acks()?;
             let due = (manner == Manner::Loop).then(Instant::now);
             let most = (count - *done).min(count - failures);
             let batch = self.waiting.next(most, self.settings.max_deliveries, &tried, due);
             if batch.is_empty() {
                 break;
+            }
+            // What is delivered next may be what ends the process.
+            self.settle_acks()?;
+            if let Some((held, error)) = self.waiting.condemned(batch[0].0) {
+                *done += usize::from(self.put_aside(batch[0].0, held, error)?);
+                tried.insert(batch[0].0);
+                continue;
             }
             let events = self.take(&batch)?;
             let is_alone = events.len() == 1;
@@ -167,14 +174,8 @@ impl Consumer {
         for (entry, deliveries) in entries {
             let entity = if held_up.is_empty() { None } else { entity_of(&entry) };
             if entity.is_some_and(|entity| held_up.contains(&entity)) {
-                let held = Held {
-                    entity,
-                    deliveries: 0,
-                    suspect: false,
-                    not_before: None,
-                    first: now_ms(),
-                };
-                self.waiting.insert(entry.id, held);
+                let now = now_ms();
+                self.waiting.insert(entry.id, Held::new(entity, 0, now, now));
             } else {
                 events.push(Event::new(entry, self.group.clone(), deliveries));
             }
@@ -240,25 +241,13 @@ impl Consumer {
         for (entry, deliveries) in entries {
             let idle = idle.iter().find(|(id, _)| *id == entry.id).map_or(0, |(_, idle)| *idle);
             let first = now.saturating_sub(idle);
+            let held = Held::new(entity_of(&entry), deliveries, first, first);
             if deliveries >= self.settings.max_deliveries {
                 let error = format!("delivered {deliveries} times, and the consumer never came back from it");
-                let attempts = Attempts {
-                    count: deliveries,
-                    first,
-                    last: first,
-                };
-                self.bury_unseen(&entry, &error, attempts)?;
-                done += 1;
-                continue;
+                done += usize::from(self.put_aside(entry.id, held, error)?);
+            } else {
+                self.waiting.insert(entry.id, held);
             }
-            let held = Held {
-                entity: entity_of(&entry),
-                deliveries,
-                suspect: false,
-                not_before: None,
-                first,
-            };
-            self.waiting.insert(entry.id, held);
         }
         Ok(done)
     }
@@ -266,18 +255,14 @@ impl Consumer {
     /// Takes out what no handler has to see: entries without an event, replayed ones for another group,
     /// repeats. How many there were.
     fn sift(&mut self, entries: Vec<(Entry, u32)>) -> Result<(Vec<(Entry, u32)>, usize), Failure> {
-        let all = entries.len();
-        let mut kept = Vec::with_capacity(all);
+        let mut aside = 0;
+        let mut kept = Vec::with_capacity(entries.len());
         let mut needless = Vec::new();
         for (entry, deliveries) in entries {
             if entry.field(b"s").is_none() {
                 let now = now_ms();
-                let attempts = Attempts {
-                    count: deliveries,
-                    first: now,
-                    last: now,
-                };
-                self.bury_unseen(&entry, "malformed: there is no field `s`", attempts)?;
+                let held = Held::new(None, deliveries, now, now);
+                aside += usize::from(self.put_aside(entry.id, held, NO_EVENT.to_string())?);
             } else if entry
                 .field(FOR_GROUP.as_bytes())
                 .is_some_and(|name| name != self.group.name.as_bytes())
@@ -293,8 +278,7 @@ impl Consumer {
         if !needless.is_empty() {
             self.with_link(|group, link, _| group.ack(link, &needless))?;
         }
-        let done = all - kept.len();
-        Ok((kept, done))
+        Ok((kept, aside + needless.len()))
     }
 
     fn drop_repeats(

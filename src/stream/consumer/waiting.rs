@@ -19,6 +19,24 @@ pub(super) struct Held {
     pub(super) not_before: Option<Instant>,
     /// When it was first delivered, in milliseconds since 1970.
     pub(super) first: u64,
+    /// When it was last delivered.
+    pub(super) last: u64,
+    /// It has to go to the dead-letter stream, with this error, and could not yet.
+    pub(super) verdict: Option<String>,
+}
+
+impl Held {
+    pub(super) fn new(entity: Option<u64>, deliveries: u32, first: u64, last: u64) -> Self {
+        Held {
+            entity,
+            deliveries,
+            suspect: false,
+            not_before: None,
+            first,
+            last,
+            verdict: None,
+        }
+    }
 }
 
 /// The entries that wait, in the order of the stream.
@@ -39,10 +57,6 @@ const BACKOFF: Backoff = Backoff {
 impl Waiting {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     pub(super) fn ids(&self) -> Vec<EntryId> {
@@ -120,6 +134,12 @@ impl Waiting {
         batch
     }
 
+    /// An entry that has to go to the dead-letter stream, and why.
+    pub(super) fn condemned(&self, id: EntryId) -> Option<(Held, String)> {
+        let held = self.entries.get(&id)?;
+        Some((held.clone(), held.verdict.clone()?))
+    }
+
     /// The handler failed on it: it comes alone now. When it was alone, `run` waits before it tries
     /// again.
     pub(super) fn failed(&mut self, id: EntryId, held: Held, was_alone: bool) {
@@ -156,13 +176,7 @@ mod tests {
     }
 
     fn held(entity: u64, deliveries: u32) -> Held {
-        Held {
-            entity: Some(entity),
-            deliveries,
-            suspect: false,
-            not_before: None,
-            first: 0,
-        }
+        Held::new(Some(entity), deliveries, 0, 0)
     }
 
     fn ids(batch: Vec<(EntryId, u32)>) -> Vec<u64> {

@@ -137,8 +137,7 @@ impl Sender {
     /// An [`Unsent`](ErrorKind::Unsent) error with the events that were not sent. When the server kept
     /// an answer back, the last batch is among them and may have arrived all the same.
     pub(crate) fn close(&self, deadline: Duration) -> Result<()> {
-        let until = Instant::now() + deadline.min(Duration::from_secs(365 * 24 * 3600));
-        self.shared.end(until);
+        let until = self.begin_close(deadline);
         let own_thread = self.is_own_thread();
         let finished = !own_thread && self.shared.wait_for_end(until);
         let left = self.shared.give_up();
@@ -157,9 +156,12 @@ impl Sender {
         Err(self.unsent(DeliveryProblem::Unsent { pool, events }, reason))
     }
 
-    /// The pool that it writes to.
-    pub(crate) fn pool(&self) -> &RedisPool {
-        &self.shared.pool
+    /// Takes no more events, and lets the thread work on until the deadline; `close` waits for it. With
+    /// several senders, begin with all before waiting for the first.
+    pub(crate) fn begin_close(&self, deadline: Duration) -> Instant {
+        let until = Instant::now() + deadline.min(Duration::from_secs(365 * 24 * 3600));
+        self.shared.end(until);
+        until
     }
 
     fn unsent(&self, problem: DeliveryProblem, reason: String) -> Error {

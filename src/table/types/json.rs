@@ -48,16 +48,18 @@ impl<T: fmt::Debug> fmt::Debug for Json<T> {
     }
 }
 
-/// The value as canonical JSON: object keys sorted, because hash maps serialize in any order and MySQL
-/// sorts them too.
+/// The value as canonical JSON: object keys sorted, because hash maps serialize in any order and MySQL sorts
+/// them too.
 fn text<T: Serialize>(value: &T) -> serde_json::Result<String> {
-    serde_json::to_value(value).map(|v| v.to_string())
+    let mut value = serde_json::to_value(value)?;
+    // serde_json sorts by itself unless some crate of the program turns `preserve_order` on.
+    value.sort_all_objects();
+    Ok(value.to_string())
 }
 
 fn encode<T: Serialize>(value: &T, column: &'static ColumnDef) -> Result<Value> {
-    text(value)
-        .map(Value::Text)
-        .map_err(|e| column.misfit(&Value::Null, format!("cannot be written as JSON: {e}")))
+    let written = text(value).map(Value::Text);
+    written.map_err(|e| column.misfit(&Value::Null, format!("cannot be written as JSON: {e}")))
 }
 
 fn same<T: Serialize>(a: &T, b: &T) -> bool {

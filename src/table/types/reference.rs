@@ -1,6 +1,6 @@
 //! References as columns: stored as the key of the row they point at.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::table::column::ColumnType;
 use crate::table::def::{ColumnDef, SqlType, Table, TableDef};
 use crate::table::handle::RawHandle;
@@ -17,7 +17,16 @@ impl<T: Table> ColumnType for Ref<T> {
     fn encode(&self, column: &'static ColumnDef) -> Result<Value> {
         match self.key() {
             Some(key) if key.is_unset() => Err(column.misfit(&key.encode(column)?, "the reference points nowhere")),
-            Some(key) => key.encode(column),
+            // Whether it fits is for the key's own column to say: a reference is stored as long as that.
+            Some(key) => key.encode(T::TABLE.key()).map_err(|error| match error.into_kind() {
+                ErrorKind::Value { value, reason, .. } => Error::new(ErrorKind::Value {
+                    table: column.table,
+                    column: column.name,
+                    value,
+                    reason,
+                }),
+                other => Error::new(other),
+            }),
             None if self.is_unset() => Err(column.misfit(&Value::Null, "the reference points nowhere")),
             None => Err(column.misfit(
                 &Value::Null,

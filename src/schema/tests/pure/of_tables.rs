@@ -10,13 +10,24 @@ use crate::schema::diff;
 use crate::schema::kind::{Kind, Lob};
 use crate::schema::tests::{DESTRUCTIVE, SAFE};
 
+/// MySQL changes no column while a foreign key uses it.
+const DROP_BOSS: (bool, &str) = (SAFE, "DROP FOREIGN KEY `fk_users_boss`");
+const ADD_BOSS: (bool, &str) = (
+    SAFE,
+    "ADD CONSTRAINT `fk_users_boss` FOREIGN KEY (`boss`) REFERENCES `users` (`id`) ON DELETE RESTRICT",
+);
+
 #[test]
 fn each_difference_has_its_statement() {
     let cases: [Case; 21] = [
         (
             "no AUTO_INCREMENT",
             |t| column(t, "id").auto_increment = false,
-            &[(SAFE, "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT")],
+            &[
+                DROP_BOSS,
+                (SAFE, "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT"),
+                ADD_BOSS,
+            ],
         ),
         (
             "no primary key",
@@ -24,10 +35,14 @@ fn each_difference_has_its_statement() {
                 t.primary.clear();
                 column(t, "id").auto_increment = false;
             },
-            &[(
-                SAFE,
-                "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, ADD PRIMARY KEY (`id`)",
-            )],
+            &[
+                DROP_BOSS,
+                (
+                    SAFE,
+                    "MODIFY COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, ADD PRIMARY KEY (`id`)",
+                ),
+                ADD_BOSS,
+            ],
         ),
         (
             "another primary key",

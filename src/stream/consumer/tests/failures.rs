@@ -183,24 +183,24 @@ fn a_dead_letter_stream_that_is_none_holds_nobody_up() {
     place.add([1]);
     let mut consumer = place.builder().single().unwrap();
     let mut handled = Vec::new();
-    for _ in 0..3 {
-        let _ = consumer.consume(10, NO_WAIT, |events| {
-            for event in events {
-                handled.push(event.dirty()?.entity_id.as_u64().unwrap());
-            }
-            Ok(())
-        });
+    for next in 2..5 {
+        consumer
+            .consume(10, NO_WAIT, |events| {
+                for event in events {
+                    handled.push(event.dirty()?.entity_id.as_u64().unwrap());
+                }
+                Ok(())
+            })
+            .unwrap();
+        place.add([next]);
     }
-    assert_eq!(handled, [1]);
-    assert_eq!(place.len(), 2);
+    assert_eq!(handled, [1, 2, 3]);
+    assert_eq!(place.len(), 3);
     // Once it can go aside, it does.
     command::<()>(&mut place.redis, "DEL UserStream:dead");
-    let count = consumer.consume(10, NO_WAIT, |events| {
-        events.iter().try_for_each(|event| event.dirty().map(|_| ()))?;
-        Ok(())
-    });
-    assert_eq!(count.unwrap(), 2);
+    assert_eq!(consume(&mut consumer, 10), [4]);
     assert_eq!((place.len(), place.dead()), (0, 2));
+    assert!(dead(&mut place)[1]["dead:error"].contains("malformed"));
 }
 
 #[test]
@@ -292,4 +292,81 @@ fn a_key_that_is_no_stream_is_an_error() {
     assert!(matches!(error.kind(), ErrorKind::Redis { .. }), "{error}");
     let error = consumer.run(&crate::stream::Shutdown::new(), |_| Ok(())).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Redis { .. }), "{error}");
+}
+
+#[test]
+fn a_user_without_the_right_is_an_error_and_nothing_is_lost() {
+    let servers = private(false);
+    let database = servers.database().unwrap();
+    let mut redis = database.redis().unwrap();
+    command::<()>(&mut redis, "ACL SETUSER ana on >pw ~* +@all");
+    let pool = pool(&database.redis_url().replace("redis://", "redis://ana:pw@"));
+    add(&pool, [1, 2]);
+    let mut consumer = ConsumerBuilder::new(pool, USERS, &[]).single().unwrap();
+    for right in ["xreadgroup", "evalsha"] {
+        command::<()>(&mut redis, &format!("ACL SETUSER ana -{right}"));
+        let refused = |error: Error| {
+            assert!(
+                matches!(error.kind(), ErrorKind::Redis { message, .. } if message.contains("NOPERM")),
+                "{error}"
+            );
+        };
+        refused(consumer.consume(1, NO_WAIT, |_| Ok(())).unwrap_err());
+        refused(consumer.run(&crate::stream::Shutdown::new(), |_| Ok(())).unwrap_err());
+        command::<()>(&mut redis, &format!("ACL SETUSER ana +{right}"));
+    }
+    consumer.consume(10, NO_WAIT, |_| Ok(())).unwrap();
+    assert_eq!(redis.xlen::<_, usize>(USERS.name()).unwrap(), 0);
+}
+
+#[test]
+fn a_server_out_of_memory_or_read_only_heals() {
+    let servers = private(false);
+    let database = servers.database().unwrap();
+    let mut redis = database.redis().unwrap();
+    let pool = pool(database.redis_url());
+    let mut consumer = ConsumerBuilder::new(pool.clone(), USERS, &[])
+        .max_deliveries(1)
+        .single()
+        .unwrap();
+    add(&pool, [1, 2]);
+    let mut handled = 0;
+    let mut pass = |consumer: &mut Consumer| {
+        consumer.consume(10, NO_WAIT, |events| {
+            handled += events.len();
+            if entities(events).contains(&2) {
+                Err("no".into())
+            } else {
+                Ok(())
+            }
+        })
+    };
+    // The dead letter of the second finds no room.
+    command::<()>(&mut redis, "CONFIG SET maxmemory 1");
+    assert!(pass(&mut consumer).is_err());
+    assert_eq!(redis.xlen::<_, usize>("UserStream:dead").unwrap(), 0);
+    command::<()>(&mut redis, "CONFIG SET maxmemory 0");
+    command::<()>(&mut redis, "REPLICAOF 127.0.0.1 1");
+    assert!(pass(&mut consumer).is_err());
+    command::<()>(&mut redis, "REPLICAOF NO ONE");
+    until("the dead letter to be written", || {
+        let _ = pass(&mut consumer);
+        redis.xlen::<_, usize>(USERS.name()).unwrap() == 0
+    });
+    let dead: StreamRangeReply = redis.xrange_all("UserStream:dead").unwrap();
+    assert_eq!(dead.ids.len(), 1);
+    // Why it is there was not forgotten meanwhile, and it was not delivered again.
+    assert_eq!(dead.ids[0].get::<String>("dead:error").unwrap(), "no");
+    assert_eq!(handled, 2);
+}
+
+#[test]
+fn consumers_and_events_can_cross_threads() {
+    fn send<T: Send>() {}
+    fn sync<T: Sync>() {}
+    send::<Consumer>();
+    send::<ConsumerBuilder>();
+    sync::<Event>();
+    sync::<crate::stream::DeadLetters>();
+    send::<crate::stream::Flusher>();
 }

@@ -1,0 +1,15 @@
+use headwater::prelude::*;
+
+#[derive(Debug, Clone, Default, Table)]
+struct User {
+    #[column(id)]
+    id: u64,
+    email: String,
+    age: Option<u8>,
+}
+
+impl Entity for User {}
+
+fn main() {
+    let _ = User::AGE.gt("seventeen");
+}
