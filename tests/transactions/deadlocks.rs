@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use headwater::prelude::*;
 use headwater::session::TransactionOptions;
 use headwater::{Error, Result};
-use headwater_testkit::Servers;
+use headwater_testkit::{Servers, wait_until};
 
 use crate::accounts::{Account, BANK, Entry, account, with_accounts};
-use crate::world::{World, calls};
+use crate::world::{SOON, World, calls};
 
 /// Two sessions take two rows in opposite order. Returns what each found out.
 ///
@@ -155,12 +155,21 @@ fn the_losers_session_goes_on() {
             losses.fetch_add(1, Ordering::Relaxed);
             assert_eq!((session[mine].version, session[mine].balance), (1, 101));
             assert!(calls().is_empty(), "no past-tense hook");
-            // What the other has changed meanwhile is stale; what was read again is not.
-            session.refresh(mine).unwrap();
-            session.refresh(theirs).unwrap();
-            session[mine].balance += 1;
-            session[theirs].balance += 10;
-            session.flush().unwrap();
+            // What the other changes meanwhile is stale; what is read again once it is done is not.
+            wait_until(SOON, "the winner to be done", || {
+                session.refresh(mine).unwrap();
+                session.refresh(theirs).unwrap();
+                session[mine].balance += 1;
+                session[theirs].balance += 10;
+                match session.flush() {
+                    Ok(report) => report.updated == 2,
+                    Err(error) => {
+                        assert!(error.is_stale(), "{error:#?}");
+                        false
+                    }
+                }
+            })
+            .unwrap();
         }
         assert_eq!(updated(), 2);
     };

@@ -1,6 +1,10 @@
 //! Transactions: what a commit makes true and a rollback takes back, what is told of it, the order of statements,
 //! rows that others changed.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "clippy takes two `index(unique, …)` of a table for one"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;
