@@ -416,3 +416,121 @@ fn a_deadlock_is_tried_again_and_no_update_is_lost() {
     );
     engine.close(Duration::from_secs(10)).unwrap();
 }
+
+#[test]
+fn a_touch_does_not_take_a_delete_or_a_restore_back() {
+    let (database, engine) = engine();
+    let mut session = engine.session();
+    let ana = session.insert(account("ana", 1));
+    session.flush().unwrap();
+    session.delete(ana).unwrap();
+    session.touch(ana).unwrap();
+    assert_eq!(session.flush().unwrap().deleted, 1);
+    session.restore(ana).unwrap();
+    session.touch(ana).unwrap();
+    session.flush().unwrap();
+    assert_eq!(rows(&database, "SELECT deleted_at FROM accounts"), [["NULL"]]);
+}
+
+#[test]
+fn edits_of_a_trashed_row_are_written_though_it_is_deleted_again() {
+    let (database, engine) = engine();
+    let mut session = engine.session();
+    let ana = session.insert(account("ana", 1));
+    session.flush().unwrap();
+    session.delete(ana).unwrap();
+    session.flush().unwrap();
+    session[ana].balance = 9;
+    session.delete(ana).unwrap();
+    assert_eq!(session.flush().unwrap().updated, 1);
+    assert_eq!(
+        rows(&database, "SELECT balance, deleted_at IS NULL FROM accounts"),
+        [["9", "0"]]
+    );
+}
+
+#[test]
+fn a_bulk_change_that_is_rolled_back_leaves_no_trace_in_memory() {
+    let (database, engine) = engine();
+    let mut session = engine.session();
+    let ana = session.insert(account("ana", 1));
+    session.flush().unwrap();
+    let entry = session.insert(Entry {
+        account: ana.into(),
+        amount: 3,
+        ..Entry::default()
+    });
+    session.flush().unwrap();
+    let outcome: headwater::Result<()> = session.transaction(|session| {
+        session
+            .update_where(Entry::AMOUNT.eq(3))
+            .set(Entry::AMOUNT, 5)
+            .skipping_hooks()
+            .run()?;
+        assert_eq!(session[entry].amount, 5);
+        Err(headwater::Error::handler("no"))
+    });
+    outcome.unwrap_err();
+    assert_eq!(session[entry].amount, 3);
+    session[entry].amount = 5;
+    assert_eq!(session.flush().unwrap().updated, 1);
+    assert_eq!(rows(&database, "SELECT amount FROM entries"), [["5"]]);
+}
+
+#[test]
+fn a_bulk_change_without_hooks_does_not_take_them_from_other_edits() {
+    let (_database, engine) = engine();
+    let mut session = engine.session();
+    let ana = session.insert(account("ana", 1));
+    session.insert(account("ben", 50));
+    session.flush().unwrap();
+    let before = UPDATING.load(Ordering::Relaxed);
+    session[ana].balance = 2;
+    session
+        .update_where(Account::BALANCE.eq(50))
+        .set(Account::BALANCE, 60)
+        .skipping_hooks()
+        .run()
+        .unwrap();
+    assert!(
+        UPDATING.load(Ordering::Relaxed) > before,
+        "the hook of the other edit ran"
+    );
+}
+
+#[derive(Debug, Clone, Default, Table)]
+#[table(name = "members", index(unique, tenant, email))]
+struct Member {
+    #[column(id)]
+    id: u64,
+    tenant: u64,
+    #[column(length = 60)]
+    email: String,
+}
+impl Entity for Member {}
+
+#[test]
+fn swapped_values_of_a_composite_index_leave_its_other_columns_alone() {
+    let (database, builder) = database();
+    let engine = builder.entity::<Member>().build().unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let mut session = engine.session();
+    let a = session.insert(Member {
+        tenant: 5,
+        email: "a@x.org".into(),
+        ..Member::default()
+    });
+    let b = session.insert(Member {
+        tenant: 5,
+        email: "b@x.org".into(),
+        ..Member::default()
+    });
+    session.flush().unwrap();
+    let (first, second) = session.pair_mut(a, b).unwrap();
+    std::mem::swap(&mut first.email, &mut second.email);
+    session.flush().unwrap();
+    assert_eq!(
+        rows(&database, "SELECT tenant, email FROM members ORDER BY id"),
+        [["5", "b@x.org"], ["5", "a@x.org"]]
+    );
+}

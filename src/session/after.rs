@@ -55,6 +55,14 @@ pub(super) fn bits(operation: Operation) -> u32 {
     hooks_of(operation, true).iter().fold(0, |bits, hook| bits | hook.bit())
 }
 
+/// All past-tense hooks, as bits.
+pub(super) fn any() -> u32 {
+    use Operation::{Delete, ForceDelete, Insert, Restore, Trash, Update};
+    [Insert, Update, Delete, Trash, Restore, ForceDelete]
+        .into_iter()
+        .fold(0, |all, operation| all | bits(operation))
+}
+
 /// Calls the past-tense hooks of one committed change of `E`.
 pub(super) fn after<E: Entity>(
     core: &Core,

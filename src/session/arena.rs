@@ -196,6 +196,9 @@ impl<E: Entity> Arena<E> {
     pub(crate) fn take(&mut self, slot: u32) -> Option<(E, Option<Box<E>>)> {
         self.forget(slot);
         let place = self.slots.get_mut(slot as usize)?;
+        if !matches!(place.status, Status::New | Status::Stored) {
+            return None;
+        }
         place.status = Status::Gone;
         place.mark = Mark::None;
         place.touched = false;

@@ -30,10 +30,12 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<()> {
     let stand_in = core.stand_in();
     let mut session = Session::<InHook>::around(std::mem::replace(core, stand_in));
     session.core.in_hooks = true;
-    let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session, touched)));
+    // Each entry knows the one whose hook touched it, to name a chain that does not end.
+    let mut seen: Vec<(Place, Option<usize>)> = Vec::new();
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session, touched, &mut seen)));
     session.core.in_hooks = false;
     *core = session.into_core();
-    reset(core);
+    reset(core, &seen);
     match outcome {
         Ok(result) => result,
         // A panic is the application's to see; the session behind it is whole again.
@@ -42,19 +44,19 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<()> {
 }
 
 /// Forgets what the run remembered of each entity.
-fn reset(core: &mut Core) {
-    core.queue.clear();
-    for place in core.touched.clone() {
+fn reset(core: &mut Core, seen: &[(Place, Option<usize>)]) {
+    let queued = std::mem::take(&mut core.queue);
+    let touched = core.touched.clone();
+    // A hook may have taken an entity out of those that are touched.
+    for place in seen.iter().map(|(place, _)| *place).chain(queued).chain(touched) {
         if let Some(table) = core.runtime.clone().registered(place.table as usize) {
             (table.ops.reset)(core, place.slot);
         }
     }
 }
 
-fn work(session: &mut Session<InHook>, touched: &[Place]) -> Result<()> {
+fn work(session: &mut Session<InHook>, touched: &[Place], seen: &mut Vec<(Place, Option<usize>)>) -> Result<()> {
     let runtime = session.core.runtime.clone();
-    // Each entry knows the one whose hook touched it, to name a chain that does not end.
-    let mut seen: Vec<(Place, Option<usize>)> = Vec::new();
     let mut list: VecDeque<(Place, Option<usize>)> = touched.iter().map(|&place| (place, None)).collect();
     while let Some((place, parent)) = list.pop_front() {
         let Some(table) = runtime.registered(place.table as usize) else {
@@ -62,7 +64,7 @@ fn work(session: &mut Session<InHook>, touched: &[Place]) -> Result<()> {
         };
         let number = seen.len();
         seen.push((place, parent));
-        check_chain(session, &seen, number)?;
+        check_chain(session, seen, number)?;
         (table.ops.before)(session, place.slot)?;
         list.extend(session.core.queue.drain(..).map(|place| (place, Some(number))));
     }
@@ -117,7 +119,8 @@ pub(super) fn before<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Res
         (Status::Stored, Mark::ForceDelete) if soft => {
             group::<E>(session, slot, DELETE, &[force_deleting(), deleting()])
         }
-        (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(&session.core, slot) => Ok(()),
+        // Deleted already: what is left are its edits.
+        (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(&session.core, slot) => update::<E>(session, slot),
         (Status::Stored, Mark::Delete) if soft => group::<E>(session, slot, DELETE, &[deleting(), trashing()]),
         (Status::Stored, Mark::Delete | Mark::ForceDelete) => group::<E>(session, slot, DELETE, &[deleting()]),
         (Status::Stored, Mark::Restore) if is_trashed::<E>(&session.core, slot) => {

@@ -117,13 +117,15 @@ impl Session<Root> {
 }
 
 impl<'s, E: Entity> Bulk<'s, E, Undecided> {
-    /// The hooks run: the rows are read, changed and flushed, 1,000 at a time, in one transaction.
+    /// The hooks run: the rows are read, changed and flushed, 1,000 at a time, in one transaction. What the session
+    /// holds of other edits is flushed first.
     pub fn with_hooks(self) -> Bulk<'s, E, Decided> {
         self.decided(true)
     }
 
     /// No hook runs. A table without streams is changed by one statement; of a table with streams the rows are
-    /// read all the same, because each of its changes is an event.
+    /// read all the same, because each of its changes is an event; what the session holds of other edits is then
+    /// flushed first, with its hooks.
     pub fn skipping_hooks(self) -> Bulk<'s, E, Decided> {
         self.decided(false)
     }
@@ -230,9 +232,12 @@ impl<E: Entity> Bulk<'_, E, Decided> {
         let runtime = self.core.runtime.clone();
         let pool = runtime.table::<E>()?.mysql;
         let done = match &mut self.core.transaction {
-            Some(transaction) => transaction
-                .connection(&runtime, pool)?
-                .execute(&sql, params, def.name)?,
+            Some(transaction) => {
+                transaction.note_bulk(Core::place::<E>(0).table);
+                transaction
+                    .connection(&runtime, pool)?
+                    .execute(&sql, params, def.name)?
+            }
             None => {
                 let mut connection = runtime.mysql[pool].get()?;
                 connection.execute(&sql, params, def.name).map_err(|error| {
@@ -250,7 +255,7 @@ impl<E: Entity> Bulk<'_, E, Decided> {
         } else {
             report.updated = done.matched
         }
-        self.core.refresh_clean::<E>()?;
+        self.core.renew::<E>();
         Ok(report)
     }
 
@@ -264,55 +269,58 @@ impl<E: Entity> Bulk<'_, E, Decided> {
         } = self;
         let mut session = Session::<Root>::around(std::mem::replace(core, core.stand_in()));
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            if hooks {
-                chunks(&mut session, &condition, &what)
-            } else {
-                session.without_hooks(|session| chunks(session, &condition, &what))
-            }
+            let (mut report, end) = session.transaction_reported(|session| {
+                // What was edited before has its hooks, whatever becomes of those of the rows here.
+                let mut report = session.flush()?;
+                report.add(if hooks {
+                    chunks(session, &condition, &what)?
+                } else {
+                    session.without_hooks(|session| chunks(session, &condition, &what))?
+                });
+                Ok(report)
+            })?;
+            report.add(end);
+            Ok(report)
         }));
         *core = session.into_core();
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-/// Reads, changes and flushes the rows, in one transaction.
+/// Reads, changes and flushes the rows, a chunk at a time.
 fn chunks<E: Entity>(session: &mut Session, condition: &Condition<E>, what: &What<E>) -> Result<FlushReport> {
-    let (mut report, end) = session.transaction_reported(|session| {
-        let mut report = FlushReport::default();
-        let mut last: Option<Value> = None;
-        loop {
-            let filter = match last.take() {
-                Some(key) => condition.clone().and(Condition::greater(E::TABLE.id, key)),
-                None => condition.clone(),
-            };
-            let query = Query {
-                core: &mut session.core,
-                select: Select {
-                    filter: Some(filter),
-                    limit: Some(CHUNK),
-                    by_key: true,
-                    ..Select::default()
-                },
-                eager: Vec::new(),
-            };
-            let rows: Vec<Handle<E>> = query.for_update().all()?;
-            let Some(&end) = rows.last() else { return Ok(report) };
-            last = Some(session.core.get(end)?.key().encode(E::TABLE.key())?);
-            for &row in &rows {
-                match what {
-                    What::Update { setters, .. } => {
-                        let entity = session.core.get_mut(row)?;
-                        setters.iter().try_for_each(|set| set(entity))?;
-                    }
-                    What::Delete => session.delete(row)?,
+    let mut report = FlushReport::default();
+    let mut last: Option<Value> = None;
+    loop {
+        let filter = match last.take() {
+            Some(key) => condition.clone().and(Condition::greater(E::TABLE.id, key)),
+            None => condition.clone(),
+        };
+        let query = Query {
+            core: &mut session.core,
+            select: Select {
+                filter: Some(filter),
+                limit: Some(CHUNK),
+                by_key: true,
+                ..Select::default()
+            },
+            eager: Vec::new(),
+        };
+        let rows: Vec<Handle<E>> = query.for_update().all()?;
+        let Some(&end) = rows.last() else { return Ok(report) };
+        last = Some(session.core.get(end)?.key().encode(E::TABLE.key())?);
+        for &row in &rows {
+            match what {
+                What::Update { setters, .. } => {
+                    let entity = session.core.get_mut(row)?;
+                    setters.iter().try_for_each(|set| set(entity))?;
                 }
-            }
-            report.add(flush::flush(&mut session.core)?);
-            if (rows.len() as u64) < CHUNK {
-                return Ok(report);
+                What::Delete => session.delete(row)?,
             }
         }
-    })?;
-    report.add(end);
-    Ok(report)
+        report.add(flush::flush(&mut session.core)?);
+        if (rows.len() as u64) < CHUNK {
+            return Ok(report);
+        }
+    }
 }

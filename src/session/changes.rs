@@ -106,7 +106,9 @@ pub(super) fn freeze<E: Entity>(core: &Core, slot: u32, frozen: &mut Frozen) -> 
     match (place.status, place.mark) {
         (Status::Free | Status::Gone, _) => Ok(()),
         (Status::New, _) => insert(core, at, entity, frozen),
-        (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(core, slot) => Ok(()),
+        (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(core, slot) => {
+            update(core, at, place, Operation::Update, frozen)
+        }
         (Status::Stored, Mark::Delete) if soft => update(core, at, place, Operation::Trash, frozen),
         (Status::Stored, Mark::ForceDelete) if soft => delete(at, place, Operation::ForceDelete, frozen),
         (Status::Stored, Mark::Delete | Mark::ForceDelete) => delete(at, place, Operation::Delete, frozen),

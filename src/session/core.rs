@@ -29,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) touched: Vec<Place>,
     /// Entities touched by a running before-hook, for its work list.
     pub(crate) queue: Vec<Place>,
+    /// The slots that the last reading of rows filled.
+    pub(crate) added: Vec<u32>,
     /// Whether before-hooks are running.
     pub(crate) in_hooks: bool,
     /// Whether hooks are left out.
@@ -57,6 +59,7 @@ impl Core {
             arenas: Vec::new(),
             touched: Vec::new(),
             queue: Vec::new(),
+            added: Vec::new(),
             in_hooks: false,
             without_hooks: false,
             transaction: None,
@@ -234,6 +237,10 @@ impl Core {
             if matches!(mark, Mark::Delete | Mark::ForceDelete) {
                 self.drop_new::<E>(slot);
             }
+            return Ok(());
+        }
+        if mark == Mark::Touch && place.mark != Mark::None {
+            // What is deleted or restored is written anyway.
             return Ok(());
         }
         let before = std::mem::replace(&mut place.mark, mark);

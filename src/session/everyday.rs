@@ -7,7 +7,7 @@ use super::{Root, Session};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::Params;
-use crate::query::{Condition, Select, by_keys};
+use crate::query::{Condition, Scope, Select, by_keys};
 use crate::table::{CivilDate, CivilDateTime, Column, ColumnType, Handle, Key, StoredAs, Value};
 
 impl<Phase> Session<Phase> {
@@ -99,6 +99,8 @@ impl<Phase> Session<Phase> {
         let value = entity.encode(column.position())?;
         let mut select = Select {
             filter: Some(Condition::<E>::equals(column.position(), value)),
+            // A row that is deleted softly has the value all the same.
+            scope: Scope::WithTrashed,
             ..Select::default()
         };
         select.limit = Some(1);
@@ -106,6 +108,9 @@ impl<Phase> Session<Phase> {
         let Some(handle) = self.core.load::<E>(&sql, params)?.into_iter().next() else {
             return Ok(self.core.insert(entity));
         };
+        if super::before::is_trashed::<E>(&self.core, handle.raw.slot) {
+            self.core.mark(handle, Mark::Restore)?;
+        }
         let kept = E::TABLE.internal();
         let found = self.core.get_mut(handle)?;
         for position in (0..E::TABLE.columns.len()).filter(|&position| position != E::TABLE.id && !kept.has(position)) {
@@ -178,14 +183,14 @@ impl Session<Root> {
                 ..Select::default()
             };
             let (sql, params) = select.rows();
-            let known = self.core.arena_mut::<E>().len();
             let chunk = self.core.load::<E>(&sql, params)?;
+            let added = self.core.added.clone();
             let Some(&end) = chunk.last() else { return Ok(report) };
             last = Some(self.core.get(end)?.key().encode(E::TABLE.key())?);
             work(self, &chunk)?;
             report.add(self.flush()?);
-            if self.core.transaction.is_none() && known == 0 {
-                for &handle in &chunk {
+            if self.core.transaction.is_none() {
+                for &handle in chunk.iter().filter(|handle| added.contains(&handle.raw.slot)) {
                     // What the closure deleted or evicted is gone already.
                     let _ = self.evict(handle);
                 }
@@ -209,9 +214,23 @@ impl Core {
         }
     }
 
+    /// What the session holds of a table whose rows were changed past it: read again, or let go where that fails.
+    pub(super) fn renew<E: Entity>(&mut self) {
+        if self.refresh_clean::<E>().is_ok() || self.transaction.is_some() {
+            return;
+        }
+        let arena = self.arena_mut::<E>();
+        for slot in 0..u32::try_from(arena.slots.len()).unwrap_or(u32::MAX) {
+            let place = &arena.slots[slot as usize];
+            if place.status == Status::Stored && !place.touched {
+                arena.remove(slot);
+            }
+        }
+    }
+
     /// Reads all entities of a table again that nobody edited; those whose row is gone leave the session, unless
     /// a transaction is open.
-    pub(super) fn refresh_clean<E: Entity>(&mut self) -> Result<()> {
+    fn refresh_clean<E: Entity>(&mut self) -> Result<()> {
         let arena = self.arena_mut::<E>();
         let clean = arena
             .slots

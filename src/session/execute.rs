@@ -52,6 +52,11 @@ pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> boo
     if !first.is_insert() {
         return step.len() == 1;
     }
+    // A key that the server made may not fit the struct's type, which is only known afterwards.
+    let key = &first.def.columns[first.def.id];
+    if !first.columns.has(first.def.id) && !matches!(key.stored(), SqlType::Integer { bytes: 8, .. }) {
+        return false;
+    }
     let most = server
         .insert_rows()
         .min(MOST_PLACEHOLDERS / first.columns.len().max(1))

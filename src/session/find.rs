@@ -302,9 +302,10 @@ impl Core {
         }
         if let Some(transaction) = &mut self.transaction {
             added
-                .into_iter()
-                .for_each(|slot| transaction.note_loaded(Core::place::<E>(slot)));
+                .iter()
+                .for_each(|&slot| transaction.note_loaded(Core::place::<E>(slot)));
         }
+        self.added = added;
         handles
     }
 

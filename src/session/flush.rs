@@ -12,7 +12,7 @@ use super::execute::{self, Failed};
 use super::plan::{self, Action, Node, Plan};
 use super::publish::publish;
 use super::stale::stale;
-use super::ties::{Why, parking_value, ties};
+use super::ties::{Why, parking_place, ties};
 use super::transaction::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
@@ -311,7 +311,7 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
         report.count(change.operation);
         let manner = Manner {
             undoable: true,
-            hooks: wants_hooks(core, change),
+            hooks: wants_any_hook(core, change),
         };
         let (mut accepted, undo) = (table.ops.accept)(core, change, frozen, manner)?;
         if !table.streams.is_empty() {
@@ -385,14 +385,15 @@ fn finish(
 /// After-hooks and events of committed changes.
 pub(super) fn tell(core: &Core, all: Vec<Accepted>, report: &mut FlushReport) {
     let runtime = &core.runtime;
+    // First the events: a hook may change the same rows in a session of its own, whose events come later.
+    let published = publish(runtime, &all);
+    report.events += published.events;
+    report.delivery_failures.extend(published.problems);
     for accepted in &all {
         if let Some(table) = runtime.registered(accepted.place.table as usize) {
             (table.ops.after)(core, runtime, accepted, &mut report.hook_failures);
         }
     }
-    let published = publish(runtime, &all);
-    report.events += published.events;
-    report.delivery_failures.extend(published.problems);
 }
 
 /// Ends the outermost transaction: commit, then what waited for it.
@@ -417,6 +418,12 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
 
 fn pool_of(runtime: &Runtime, place: Place) -> usize {
     runtime.registered(place.table as usize).map_or(0, |table| table.mysql)
+}
+
+/// Whether any past-tense hook may want the entity: in a transaction a later change of it may decide which.
+fn wants_any_hook(core: &Core, change: &Change) -> bool {
+    let table = core.runtime.registered(change.place.table as usize);
+    !core.without_hooks && table.is_some_and(|table| table.may_have(after::any()))
 }
 
 fn wants_hooks(core: &Core, change: &Change) -> bool {
@@ -447,10 +454,9 @@ fn execute_all(
         let (change, parked) = match *action {
             Broken::FillIn { .. } => continue,
             Broken::Park { change, index } => {
-                let def = frozen.changes[change].def;
-                let columns = def.indexes.get(index).map_or(&[][..], |index| index.columns);
-                let value = |&column: &usize| Some((column, parking_value(def, column)?));
-                (change, columns.iter().find_map(value))
+                let giver = &frozen.changes[change];
+                let columns = giver.def.indexes.get(index).map_or(&[][..], |index| index.columns);
+                (change, parking_place(giver, columns))
             }
             Broken::Release { change, column } => (change, Some((column, Value::Null))),
         };

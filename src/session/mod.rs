@@ -261,8 +261,8 @@ impl Session<Root> {
         self.transaction_reported(work).map(|(value, _)| value)
     }
 
-    /// As [`transaction`](Session::transaction), with a report of everything that was committed. The report of a
-    /// nested transaction has no events and hooks yet.
+    /// As [`transaction`](Session::transaction), with a report of the flush at its end and of its commit: rows of
+    /// earlier flushes are in their own reports. That of a nested transaction has no events and hooks yet.
     ///
     /// # Errors
     ///

@@ -35,6 +35,8 @@ pub(crate) struct EntityOps {
     pub(crate) set_mark: fn(&mut Core, u32, Mark),
     pub(crate) drop_new: fn(&mut Core, u32),
     pub(crate) release: fn(&mut Core, u32),
+    /// Reads the table's entities again that nobody edited.
+    pub(crate) renew: fn(&mut Core),
     /// For another try of a transaction: a copy of an edited entity, and putting it back.
     pub(crate) save: fn(&mut Core, u32) -> Option<Box<dyn Any + Send>>,
     pub(crate) restore: fn(&mut Core, u32, Box<dyn Any + Send>),
@@ -70,6 +72,7 @@ impl<E: Entity> Of<E> {
         set_mark: set_mark::<E>,
         drop_new: drop_new::<E>,
         release: release::<E>,
+        renew: Core::renew::<E>,
         save: save::<E>,
         restore: restore::<E>,
         evict: evict::<E>,

@@ -59,17 +59,26 @@ pub(crate) fn plan(nodes: &[Node<'_>], ties: &[Tie]) -> Result<Plan, Vec<usize>>
             broken: Vec::new(),
         });
     }
-    let mut broken: Vec<usize> = Vec::new();
+    // What waits for itself can only be broken.
+    let mut broken: Vec<bool> = ties
+        .iter()
+        .map(|tie| tie.breakable && tie.before == tie.after)
+        .collect();
     loop {
         let live: Vec<Tie> = ties
             .iter()
-            .enumerate()
-            .filter(|(i, _)| !broken.contains(i))
-            .map(|(_, tie)| *tie)
+            .zip(&broken)
+            .filter(|(_, broken)| !**broken)
+            .map(|(tie, _)| *tie)
             .collect();
         match sort(nodes, &live) {
             Ok(order) => {
-                broken.sort_unstable();
+                let broken = broken
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, broken)| **broken)
+                    .map(|(i, _)| i)
+                    .collect();
                 return Ok(Plan {
                     steps: group(nodes, &order, &live),
                     broken,
@@ -78,10 +87,10 @@ pub(crate) fn plan(nodes: &[Node<'_>], ties: &[Tie]) -> Result<Plan, Vec<usize>>
             Err(stuck) => {
                 let circle = circle(nodes.len(), &live, &stuck);
                 let weak = ties.iter().enumerate().position(|(i, tie)| {
-                    tie.breakable && !broken.contains(&i) && circle.contains(&tie.before) && circle.contains(&tie.after)
+                    tie.breakable && !broken[i] && circle.contains(&tie.before) && circle.contains(&tie.after)
                 });
                 match weak {
-                    Some(tie) => broken.push(tie),
+                    Some(tie) => broken[tie] = true,
                     None => return Err(circle),
                 }
             }

@@ -37,9 +37,10 @@ pub(super) fn publish(runtime: &Runtime, accepted: &[Accepted]) -> Published {
         if batch.is_empty() {
             continue;
         }
-        published.events += batch.len() as u64;
-        if let Err(error) = sender.send(batch) {
-            published.problems.push(error);
+        let events = batch.len() as u64;
+        match sender.send(batch) {
+            Ok(()) => published.events += events,
+            Err(error) => published.problems.push(error),
         }
     }
     published

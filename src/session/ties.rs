@@ -112,7 +112,8 @@ fn unique_values(frozen: &Frozen, found: &mut Found) {
             if let Some(values) = tuple(frozen, change, index, Side::New)
                 && let Some(&before) = given.get(&(change.def.name, n, values))
             {
-                let parkable = !frozen.changes[before].is_delete() && can_park(change.def, index);
+                let giver = &frozen.changes[before];
+                let parkable = !giver.is_delete() && parking_place(giver, index).is_some();
                 found.add(before, after, parkable, Why::Unique(n));
             }
         }
@@ -199,13 +200,22 @@ fn folded(value: &Value) -> String {
     }
 }
 
-/// Whether a row can hold some other value of this index for a moment.
-fn can_park(def: &TableDef, index: &[usize]) -> bool {
-    index.iter().any(|&column| parking_value(def, column).is_some())
+/// A column of this index that can hold some other value for a moment, and that value: one that the change writes
+/// anyway, so that its own statement puts the right value there.
+pub(super) fn parking_place(change: &Change, index: &[usize]) -> Option<(usize, Value)> {
+    let own = |column: &&usize| {
+        let about = &change.def.columns[**column];
+        let checked = about.reference.is_some_and(|reference| reference.constraint.is_some());
+        change.columns.has(**column) && (about.nullable || !checked)
+    };
+    index
+        .iter()
+        .filter(own)
+        .find_map(|&column| Some((column, parking_value(change.def, column)?)))
 }
 
 /// A value that the column can hold for a moment and that no other row has.
-pub(super) fn parking_value(def: &TableDef, column: usize) -> Option<Value> {
+fn parking_value(def: &TableDef, column: usize) -> Option<Value> {
     let about = def.columns.get(column)?;
     if about.nullable {
         return Some(Value::Null);

@@ -94,7 +94,11 @@ impl<Phase> Session<Phase> {
         let slot = arena.add_tracked(tracked.entity, tracked.original);
         if edited {
             arena.slots[slot as usize].touched = true;
-            self.core.touched.push(Core::place::<E>(slot));
+            let at = Core::place::<E>(slot);
+            self.core.touched.push(at);
+            if self.core.in_hooks {
+                self.core.queue.push(at);
+            }
         }
         let session = self.core.id;
         Ok(self.core.arena_mut::<E>().handle(session, slot))

@@ -23,6 +23,8 @@ pub(crate) struct Transaction {
     /// Entities read into the session since the transaction began.
     pub(super) loaded: Vec<Place>,
     pub(super) isolation: Option<Isolation>,
+    /// Tables changed by statements past the entities: after a rollback what the session holds of them is read again.
+    bulk: Vec<u32>,
     /// Marks set since the transaction began, with those before.
     marks: Vec<(Place, Mark)>,
     /// Where each nested transaction began.
@@ -48,6 +50,12 @@ impl std::fmt::Debug for Transaction {
 impl Transaction {
     pub(super) fn note_pending(&mut self, place: Place) {
         self.pending.push(place);
+    }
+
+    pub(super) fn note_bulk(&mut self, table: u32) {
+        if !self.bulk.contains(&table) {
+            self.bulk.push(table);
+        }
     }
 
     pub(super) fn note_loaded(&mut self, place: Place) {
@@ -167,15 +175,15 @@ impl Transaction {
     pub(super) fn commit(&mut self) -> (Vec<usize>, Result<()>) {
         let mut committed = Vec::new();
         let mut connections = std::mem::take(&mut self.connections);
-        let mut outcome = Ok(());
+        // A pool whose transaction is over must not find the others committed.
+        let alive =
+            |slot: &Option<(Checkout, usize)>| slot.as_ref().is_none_or(|(c, _)| c.in_transaction() && !c.is_broken());
+        let dead = connections.iter().find(|slot| !alive(slot)).and_then(Option::as_ref);
+        let mut outcome = dead.map_or(Ok(()), |(connection, _)| Err(connection.ended()));
         for (pool, slot) in connections.iter_mut().enumerate() {
             let Some((connection, _)) = slot else { continue };
             if outcome.is_ok() {
-                outcome = if connection.in_transaction() && !connection.is_broken() {
-                    connection.commit()
-                } else {
-                    Err(connection.ended())
-                };
+                outcome = connection.commit();
                 if outcome.is_ok() {
                     committed.push(pool);
                 }
@@ -223,6 +231,7 @@ pub(super) fn roll_back(core: &mut Core) {
     let Some(mut transaction) = core.transaction.take() else {
         return;
     };
+    let bulk = transaction.bulk.clone();
     let savepoint_taken = transaction.savepoints.pop();
     match savepoint_taken {
         None => {
@@ -241,6 +250,8 @@ pub(super) fn roll_back(core: &mut Core) {
                     marks: 0,
                 },
             );
+            // Its connections go back to their pools before anything is read again.
+            drop(transaction);
         }
         Some(to) => {
             let depth = transaction.savepoints.len();
@@ -260,6 +271,10 @@ pub(super) fn roll_back(core: &mut Core) {
             take_back(core, &mut transaction, to);
             core.transaction = Some(transaction);
         }
+    }
+    let runtime = core.runtime.clone();
+    for table in bulk.into_iter().filter_map(|table| runtime.registered(table as usize)) {
+        (table.ops.renew)(core);
     }
 }
 
