@@ -10,6 +10,7 @@ mod world;
 mod building;
 mod handles;
 mod keys;
+mod limits;
 mod reading;
 mod servers;
 mod tables;

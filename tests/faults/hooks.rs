@@ -1,6 +1,8 @@
 //! Every call of a before-hook refuses, and panics: no statement is sent.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use headwater::ErrorKind;
 
@@ -92,4 +94,21 @@ fn a_panic_of_any_before_hook() {
 #[test]
 fn a_panic_of_any_before_hook_in_a_transaction() {
     panic_everywhere(Run::InTransaction);
+}
+
+/// A function that watches the statements is no part of the flush: what it does wrong stays with it.
+#[test]
+fn a_panic_of_a_watcher_of_statements_stays_with_it() {
+    let library = Library::new();
+    let (expected, _) = done(&library, Run::Alone);
+    let watched = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&watched);
+    let mut case = library.case_with(|builder| {
+        builder.on_statement(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            panic!("what a mess")
+        })
+    });
+    assert_eq!(case.works(Run::InTransaction), expected);
+    assert!(watched.load(Ordering::Relaxed) > 10);
 }

@@ -13,9 +13,11 @@ mod world;
 
 mod accounts;
 mod deadlocks;
+mod lost;
 mod merging;
 mod order;
 mod outcome;
 mod pools;
+mod tree;
 mod unique;
 mod versions;
