@@ -177,7 +177,28 @@ pub trait Entity: Table + Publish {
         change.absent(HookName::Deleted);
     }
 
-    /// Before a soft delete, after [`deleting`](Entity::deleting).
+    /// Before a soft delete, after [`deleting`](Entity::deleting). What it changes is written with the mark.
+    ///
+    /// A trashed row keeps its unique values, and so stands in the way of a new row with the same ones. Make room
+    /// here, by changing the value of the one that goes:
+    ///
+    /// ```
+    /// # use headwater::prelude::*;
+    /// # use chrono::NaiveDateTime;
+    /// # #[derive(Debug, Clone, Default, Table)]
+    /// # #[table(name = "users", soft_delete)]
+    /// # struct User {
+    /// #     #[column(id)] id: u64,
+    /// #     #[column(unique)] email: String,
+    /// #     #[column(deleted_at)] deleted_at: Option<NaiveDateTime>,
+    /// # }
+    /// impl Entity for User {
+    ///     fn trashing(&mut self, _: &mut Hook<'_, Self>) -> HookResult {
+    ///         self.email = format!("{}#{}", self.email, self.id);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -115,6 +115,27 @@ struct Soft {
 }
 noting!(Soft);
 
+/// The order of hooks for each operation, as DESIGN.md (section 4) and the documentation of `Entity` have it.
+const ORDERS: [(&str, &[&str]); 11] = [
+    ("insert", &["saving", "creating", "created", "saved"]),
+    ("update", &["saving", "updating", "updated", "saved"]),
+    ("nothing changed", &[]),
+    ("load", &["retrieved"]),
+    ("delete", &["deleting", "deleted"]),
+    ("soft delete", &["deleting", "trashing", "trashed", "deleted"]),
+    ("restore", &["restoring", "restored"]),
+    (
+        "restore and update",
+        &["restoring", "saving", "updating", "updated", "saved", "restored"],
+    ),
+    (
+        "force delete",
+        &["force_deleting", "deleting", "deleted", "force_deleted"],
+    ),
+    ("replicate", &["replicating", "replicated"]),
+    ("never inserted", &[]),
+];
+
 #[test]
 fn hooks_run_in_the_order_of_the_table() {
     let (database, builder) = database();
@@ -122,82 +143,194 @@ fn hooks_run_in_the_order_of_the_table() {
     engine.schema().diff().unwrap().apply().unwrap();
     let owner = database.name().to_owned();
     let mut session = engine.session();
+    let mut seen: Vec<&str> = Vec::new();
+    let mut expect = |operation: &'static str| {
+        let (_, hooks) = ORDERS.iter().find(|(name, _)| *name == operation).unwrap();
+        assert_eq!(calls(&owner), *hooks, "{operation}");
+        seen.push(operation);
+    };
 
     let plain = session.insert(Plain {
         owner: owner.clone(),
         ..Plain::default()
     });
-    assert!(calls(&owner).is_empty());
+    let soft = session.insert(Soft {
+        owner: owner.clone(),
+        ..Soft::default()
+    });
+    session.delete(soft).unwrap();
     session.flush().unwrap();
-    assert_eq!(calls(&owner), ["saving", "creating", "created", "saved"]);
-
-    session[plain].text = "x".into();
-    session.flush().unwrap();
-    assert_eq!(calls(&owner), ["saving", "updating", "updated", "saved"]);
-
-    session[plain].text = "x".into();
-    session.flush().unwrap();
-    assert!(calls(&owner).is_empty(), "nothing changed");
-
-    let mut other = engine.session();
-    let same = other.find::<Plain>(1).unwrap().unwrap();
-    assert_eq!(calls(&owner), ["retrieved"]);
-    other.query::<Plain>().all().unwrap();
-    other.find::<Plain>(1).unwrap();
-    assert!(calls(&owner).is_empty(), "once for each identity");
-    drop((other, same));
-
-    session.delete(plain).unwrap();
-    session.flush().unwrap();
-    assert_eq!(calls(&owner), ["deleting", "deleted"]);
-
+    expect("insert");
     let soft = session.insert(Soft {
         owner: owner.clone(),
         ..Soft::default()
     });
     session.flush().unwrap();
-    calls(&owner);
+    expect("insert");
+
+    session[plain].text = "x".into();
+    session.flush().unwrap();
+    expect("update");
+    session[plain].text = "x".into();
+    session.flush().unwrap();
+    expect("nothing changed");
+
+    let mut other = engine.session();
+    other.find::<Plain>(1).unwrap().unwrap();
+    expect("load");
+    other.query::<Plain>().all().unwrap();
+    other.find::<Plain>(1).unwrap();
+    expect("nothing changed");
+
+    let copy = session.replicate(plain).unwrap();
+    expect("replicate");
+    session.delete(copy).unwrap();
+    assert!(session.flush().unwrap().is_empty());
+    expect("never inserted");
+
+    session.delete(plain).unwrap();
+    session.flush().unwrap();
+    expect("delete");
+
     session.delete(soft).unwrap();
     session.flush().unwrap();
-    assert_eq!(calls(&owner), ["deleting", "trashing", "trashed", "deleted"]);
+    expect("soft delete");
     assert_eq!(
         rows(&database, "SELECT COUNT(*) FROM soft WHERE deleted_at IS NOT NULL"),
         [["1"]]
     );
-
     session.delete(soft).unwrap();
     assert!(session.flush().unwrap().is_empty());
-    assert!(calls(&owner).is_empty(), "trashed already");
+    expect("nothing changed");
 
     session.restore(soft).unwrap();
     session.flush().unwrap();
-    assert_eq!(calls(&owner), ["restoring", "restored"]);
+    expect("restore");
     assert!(session[soft].deleted_at.is_none());
-
     session.delete(soft).unwrap();
     session.flush().unwrap();
-    calls(&owner);
+    expect("soft delete");
     session.restore(soft).unwrap();
     session[soft].text = "back".into();
     session.flush().unwrap();
-    assert_eq!(
-        calls(&owner),
-        ["restoring", "saving", "updating", "updated", "saved", "restored"]
-    );
+    expect("restore and update");
 
     session.force_delete(soft).unwrap();
     session.flush().unwrap();
-    assert_eq!(
-        calls(&owner),
-        ["force_deleting", "deleting", "deleted", "force_deleted"]
-    );
+    expect("force delete");
     assert_eq!(rows(&database, "SELECT COUNT(*) FROM soft"), [["0"]]);
+    for (operation, _) in ORDERS {
+        assert!(seen.contains(&operation), "{operation} was not tried");
+    }
+}
 
-    let never = session.insert(Plain {
-        owner: owner.clone(),
-        ..Plain::default()
-    });
-    session.delete(never).unwrap();
-    assert!(session.flush().unwrap().is_empty());
-    assert!(calls(&owner).is_empty(), "never inserted");
+/// Every new one makes another one.
+#[derive(Debug, Clone, Default, Table)]
+#[table(name = "rabbits")]
+struct Rabbit {
+    #[column(id)]
+    id: u64,
+    generation: u32,
+}
+
+impl Entity for Rabbit {
+    fn creating(&mut self, hook: &mut Hook<'_, Self>) -> HookResult {
+        let generation = self.generation + 1;
+        hook.session().insert(Rabbit {
+            generation,
+            ..Rabbit::default()
+        });
+        Ok(())
+    }
+}
+
+#[test]
+fn hooks_that_never_end_are_stopped_and_named() {
+    let (database, builder) = database();
+    let engine = builder.entity::<Rabbit>().build().unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let mut session = engine.session();
+    session.insert(Rabbit::default());
+    let error = session.flush().unwrap_err();
+    assert!(error.to_string().contains("rabbits (new)"), "{error}");
+    assert!(matches!(error.kind(), headwater::ErrorKind::HookCycle { .. }));
+    assert_eq!(rows(&database, "SELECT COUNT(*) FROM rabbits"), [["0"]]);
+}
+
+/// Its past-tense hooks panic, but for the last; and its e-mail address makes room when it is trashed.
+#[derive(Debug, Clone, Default, Table)]
+#[table(name = "fragile", soft_delete)]
+struct Fragile {
+    #[column(id)]
+    id: u64,
+    owner: String,
+    #[column(unique, length = 100)]
+    email: String,
+    #[column(deleted_at)]
+    deleted_at: Option<NaiveDateTime>,
+}
+
+impl Entity for Fragile {
+    fn created(&self, _: &Committed<'_, Self>) {
+        panic!("the mail server is on fire");
+    }
+
+    fn saved(&self, change: &Committed<'_, Self>) {
+        note(&self.owner, &format!("saved {}", change.key()));
+    }
+
+    fn trashing(&mut self, _: &mut Hook<'_, Self>) -> HookResult {
+        self.email = format!("{}#{}", self.email, self.id);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_panic_in_a_past_tense_hook_is_told_and_the_others_run() {
+    let (database, builder) = database();
+    let engine = builder.entity::<Fragile>().build().unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let owner = database.name().to_owned();
+    let mut session = engine.session();
+    for n in 1..=2 {
+        session.insert(Fragile {
+            owner: owner.clone(),
+            email: format!("{n}@x.org"),
+            ..Fragile::default()
+        });
+    }
+    let report = session.flush().unwrap();
+    let told: Vec<String> = report.hook_failures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "fragile 1: `created` panicked: the mail server is on fire",
+            "fragile 2: `created` panicked: the mail server is on fire"
+        ]
+    );
+    assert_eq!(calls(&owner), ["saved 1", "saved 2"]);
+    assert_eq!(rows(&database, "SELECT COUNT(*) FROM fragile"), [["2"]]);
+}
+
+#[test]
+fn a_unique_value_is_free_again_after_a_soft_delete() {
+    let (database, builder) = database();
+    let engine = builder.entity::<Fragile>().build().unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let fragile = || Fragile {
+        owner: database.name().into(),
+        email: "ana@x.org".into(),
+        ..Fragile::default()
+    };
+    let mut session = engine.session();
+    let first = session.insert(fragile());
+    session.flush().unwrap();
+    // Trashed and made anew in one flush: the value is given up before it is taken.
+    session.delete(first).unwrap();
+    session.insert(fragile());
+    session.flush().unwrap();
+    assert_eq!(
+        rows(&database, "SELECT email, deleted_at IS NULL FROM fragile ORDER BY id"),
+        [["ana@x.org#1", "0"], ["ana@x.org", "1"]]
+    );
 }
