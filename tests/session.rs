@@ -101,10 +101,19 @@ fn statements_are_as_few_as_promised() {
     assert!(nothing.is_empty());
     assert!(log.executed().unwrap().is_empty());
 
-    for &handle in &handles[..10] {
-        session[handle].name = "One of ten".into();
+    // Ten touched among 10,000 that are loaded.
+    for n in 1000..10_000 {
+        session.insert(user(n));
     }
     session.flush().unwrap();
+    let mut large = engine.session();
+    let loaded = large.query::<User>().order_by(User::ID.asc()).all().unwrap();
+    assert_eq!(loaded.len(), 10_000);
+    log.clear().unwrap();
+    for &handle in &loaded[..10] {
+        large[handle].name = "One of ten".into();
+    }
+    assert_eq!(large.flush().unwrap().updated, 10);
     assert_eq!(writes("UPDATE"), 1);
 
     log.clear().unwrap();
@@ -113,5 +122,5 @@ fn statements_are_as_few_as_promised() {
     }
     session.flush().unwrap();
     assert_eq!(writes("DELETE"), 1);
-    assert_eq!(rows(&database, "SELECT COUNT(*) FROM users"), [["0"]]);
+    assert_eq!(rows(&database, "SELECT COUNT(*) FROM users"), [["9000"]]);
 }
