@@ -89,6 +89,7 @@ pub mod redis;
 mod runtime;
 pub mod schema;
 pub mod session;
+pub mod step;
 pub mod stream;
 pub mod table;
 

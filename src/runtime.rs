@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::MysqlPool;
 use crate::redis::RedisPool;
 use crate::session::EntityOps;
+use crate::step::Steps;
 use crate::stream::{Publication, Sender, Stream};
 use crate::table::{Table, TableDef};
 
@@ -20,6 +21,8 @@ pub(crate) struct Runtime {
     pub(crate) redis: Vec<RedisPool>,
     /// Senders, one for each Redis pool, in the same order.
     pub(crate) senders: Vec<Arc<Sender>>,
+    /// Who is told of the steps of a change's way.
+    pub(crate) steps: Steps,
     /// The pool of each stream that is registered, by its name.
     streams: HashMap<&'static str, usize>,
     /// Registered groups, each with its stream.
@@ -89,6 +92,7 @@ impl Runtime {
         streams: HashMap<&'static str, usize>,
         groups: Vec<(&'static str, String)>,
         tables: Vec<Option<Registered>>,
+        steps: Steps,
     ) -> Self {
         let names = tables
             .iter()
@@ -99,6 +103,7 @@ impl Runtime {
             mysql,
             redis,
             senders,
+            steps,
             streams,
             groups,
             tables,

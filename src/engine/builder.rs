@@ -13,6 +13,9 @@ use crate::redis::{RedisOptions, RedisPool};
 use crate::runtime::{Registered, Routed, Runtime};
 use crate::schema::Schema;
 use crate::session::{EntityOps, Of};
+#[cfg(feature = "failpoints")]
+use crate::step::Step;
+use crate::step::Steps;
 use crate::stream::{DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, Stream};
 use crate::table::{MAX_COLUMNS, TableDef};
 
@@ -32,6 +35,7 @@ pub struct EngineBuilder {
     groups: Vec<(&'static str, String)>,
     observer: Option<Observer>,
     sender: SenderOptions,
+    steps: Steps,
 }
 
 /// A table that was registered.
@@ -137,6 +141,14 @@ impl EngineBuilder {
         self
     }
 
+    /// A function that is called at each named step of a change's way to Redis, on the thread that takes it: a crash
+    /// test stops the process there. With feature `failpoints` only.
+    #[cfg(feature = "failpoints")]
+    pub fn on_step(mut self, observer: impl Fn(Step) + Send + Sync + 'static) -> Self {
+        self.steps = Steps::told_to(observer);
+        self
+    }
+
     /// The most events that wait for each Redis pool; 65,536 where nothing is said.
     pub fn channel_capacity(mut self, events: usize) -> Self {
         self.sender.capacity = events.max(1);
@@ -209,6 +221,7 @@ impl EngineBuilder {
             streams,
             self.groups,
             tables,
+            self.steps,
         )))
     }
 

@@ -16,6 +16,7 @@ use super::ties::{Why, parking_place, ties};
 use super::transaction::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
+use crate::step::Step;
 use crate::table::{CivilDateTime, Value};
 
 /// What a flush did.
@@ -236,6 +237,7 @@ fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -
             return Err(told(failed, &runtime, &mut transaction, frozen));
         }
     };
+    runtime.steps.at(Step::FlushExecuted);
     let (committed, outcome) = transaction.commit();
     match outcome {
         Ok(()) => finish(core, frozen, plan, statements, None),
@@ -385,6 +387,7 @@ fn finish(
 /// After-hooks and events of committed changes.
 pub(super) fn tell(core: &Core, all: Vec<Accepted>, report: &mut FlushReport) {
     let runtime = &core.runtime;
+    runtime.steps.at(Step::FlushCommitted);
     // First the events: a hook may change the same rows in a session of its own, whose events come later.
     let published = publish(runtime, &all);
     report.events += published.events;
@@ -402,6 +405,7 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
         return Ok(FlushReport::default());
     };
     let runtime = core.runtime.clone();
+    runtime.steps.at(Step::FlushExecuted);
     let (committed, outcome) = transaction.commit();
     if outcome.is_err() {
         // Of several pools some may have committed: theirs stays, the rest is taken back.
