@@ -8,8 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::MysqlPool;
 use crate::redis::RedisPool;
 use crate::session::EntityOps;
+use crate::session::queue::KeyBlocks;
 use crate::step::Steps;
-use crate::stream::{Publication, Sender, Stream};
+use crate::stream::{Publication, Sender, Stream, Wire};
 use crate::table::{Table, TableDef};
 
 /// The engine's inside, behind an `Arc`.
@@ -23,6 +24,10 @@ pub(crate) struct Runtime {
     pub(crate) senders: Vec<Arc<Sender>>,
     /// Who is told of the steps of a change's way.
     pub(crate) steps: Steps,
+    /// The queue of operations, where the engine has one.
+    pub(crate) queue: Option<QueueSettings>,
+    /// Keys for rows that are queued.
+    pub(crate) keys: KeyBlocks,
     /// The pool of each stream that is registered, by its name.
     streams: HashMap<&'static str, usize>,
     /// Registered groups, each with its stream.
@@ -30,6 +35,15 @@ pub(crate) struct Runtime {
     /// Registered tables by their process-wide index.
     tables: Vec<Option<Registered>>,
     names: HashMap<&'static str, usize>,
+}
+
+/// The queue of operations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueueSettings {
+    /// Its pool in `Runtime::redis`.
+    pub(crate) redis: usize,
+    /// How operations are written.
+    pub(crate) wire: Wire,
 }
 
 /// A registered table.
@@ -93,6 +107,7 @@ impl Runtime {
         groups: Vec<(&'static str, String)>,
         tables: Vec<Option<Registered>>,
         steps: Steps,
+        queue: Option<QueueSettings>,
     ) -> Self {
         let names = tables
             .iter()
@@ -104,11 +119,20 @@ impl Runtime {
             redis,
             senders,
             steps,
+            queue,
+            keys: KeyBlocks::default(),
             streams,
             groups,
             tables,
             names,
         }
+    }
+
+    /// The queue of operations.
+    pub(crate) fn queue(&self) -> Result<&QueueSettings> {
+        self.queue.as_ref().ok_or_else(|| {
+            Error::config("the engine has no queue for `flush_async`: add `.async_flush()` to the engine's builder")
+        })
     }
 
     /// The Redis pool of a registered stream.

@@ -10,13 +10,15 @@ use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{MysqlOptions, MysqlPool, Observer, StatementEvent};
 use crate::redis::{RedisOptions, RedisPool};
-use crate::runtime::{Registered, Routed, Runtime};
+use crate::runtime::{QueueSettings, Registered, Routed, Runtime};
 use crate::schema::Schema;
 use crate::session::{EntityOps, Of};
 #[cfg(feature = "failpoints")]
 use crate::step::Step;
 use crate::step::Steps;
-use crate::stream::{DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, Stream};
+use crate::stream::{
+    DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, Stream, Wire,
+};
 use crate::table::{MAX_COLUMNS, TableDef};
 
 /// The name of the pool that is meant where none is named.
@@ -36,6 +38,7 @@ pub struct EngineBuilder {
     observer: Option<Observer>,
     sender: SenderOptions,
     steps: Steps,
+    queue: Option<(String, Wire)>,
 }
 
 /// A table that was registered.
@@ -149,6 +152,31 @@ impl EngineBuilder {
         self
     }
 
+    /// Lets sessions queue their changes by [`flush_async`](crate::Session::flush_async), on the Redis pool
+    /// `default`, and consumers execute them. [`Schema`](crate::schema::Schema) makes the two tables that the consumers
+    /// need in each database.
+    ///
+    /// The queue is the only copy of what waits in it: give Redis `appendonly yes` and `appendfsync always`, or know
+    /// what a power cut costs.
+    pub fn async_flush(self) -> Self {
+        self.async_flush_on(DEFAULT)
+    }
+
+    /// As [`async_flush`](EngineBuilder::async_flush), on another Redis pool.
+    pub fn async_flush_on(mut self, pool: impl Into<String>) -> Self {
+        let wire = self.queue.map(|(_, wire)| wire).unwrap_or_default();
+        self.queue = Some((pool.into(), wire));
+        self
+    }
+
+    /// How queued operations are written: [`Wire::FluxaOrm`] where a consumer of FluxaORM executes them. Both are
+    /// read.
+    pub fn async_wire(mut self, wire: Wire) -> Self {
+        let pool = self.queue.map_or_else(|| DEFAULT.to_owned(), |(pool, _)| pool);
+        self.queue = Some((pool, wire));
+        self
+    }
+
     /// The most events that wait for each Redis pool; 65,536 where nothing is said.
     pub fn channel_capacity(mut self, events: usize) -> Self {
         self.sender.capacity = events.max(1);
@@ -197,6 +225,10 @@ impl EngineBuilder {
             problems.push(problem);
             return Err(Error::new(ErrorKind::Several { problems }));
         }
+        let queue = self.queue.as_ref().and_then(|(name, wire)| {
+            let redis = self.redis.iter().position(|(other, ..)| other == name)?;
+            Some(QueueSettings { redis, wire: *wire })
+        });
         let senders = redis
             .iter()
             .map(|pool| Sender::start(pool.clone(), self.sender.clone()).map(Arc::new))
@@ -222,6 +254,7 @@ impl EngineBuilder {
             self.groups,
             tables,
             self.steps,
+            queue,
         )))
     }
 
@@ -237,6 +270,14 @@ impl EngineBuilder {
                     problems.push(Error::config(format!("{kind} pool `{name}` is given twice")));
                 }
             }
+        }
+        if let Some((pool, _)) = &self.queue
+            && !self.redis.iter().any(|(name, ..)| name == pool)
+        {
+            problems.push(Error::config(format!(
+                "the queue of `flush_async` is on the Redis pool `{pool}`, which is not given; {}",
+                known(self.redis.iter().map(|(name, ..)| name.as_str()))
+            )));
         }
         for (i, table) in self.tables.iter().enumerate() {
             let (name, entity) = (table.def.name, table.def.entity);

@@ -12,11 +12,13 @@ mod entity_id;
 mod event;
 #[cfg(test)]
 mod fixture;
+pub(crate) mod operation;
 mod outgoing;
 mod param;
 mod retention;
 mod sender;
 mod shutdown;
+mod statement;
 pub(crate) mod stats;
 pub(crate) mod wire;
 
@@ -34,5 +36,6 @@ pub(crate) use outgoing::Outgoing;
 pub use param::Param;
 pub(crate) use sender::{Sender, SenderOptions};
 pub use shutdown::Shutdown;
+pub(crate) use statement::{operation_keys, touched_by};
 pub use stats::{ConsumerStats, GroupStats, StreamStats};
 pub(crate) use wire::{EventRecord, write_event};

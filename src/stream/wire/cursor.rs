@@ -95,6 +95,34 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The number of entries of the array that is next, of which the bytes left can hold so many; nil is empty.
+    pub(super) fn array_or_nil(&mut self, what: &str) -> Result<usize> {
+        if self.nil() {
+            return Ok(0);
+        }
+        let start = self.at;
+        let entries = match self.marker()? {
+            Marker::FixArray(entries) => usize::from(entries),
+            Marker::Array16 => self.length(2)?,
+            Marker::Array32 => self.length(4)?,
+            other => return Err(unexpected(other, start, what, "an array")),
+        };
+        if entries <= self.left() {
+            return Ok(entries);
+        }
+        Err(self.cut_off(entries))
+    }
+
+    /// A number from 0 on that counts or points at something.
+    pub(super) fn index(&mut self, what: &str) -> Result<usize> {
+        match self.integer(what)? {
+            Integer::Unsigned(number) => {
+                usize::try_from(number).map_err(|_| malformed(format!("{what} is {number}, which is too large")))
+            }
+            Integer::Negative(number) => Err(malformed(format!("{what} is {number}, which is below 0"))),
+        }
+    }
+
     /// The text that is next, as str or bin.
     pub(super) fn text(&mut self, what: &str) -> Result<&'a [u8]> {
         let start = self.at;
