@@ -1,5 +1,6 @@
 //! The engine: what is built once per process and shared by all sessions.
 
+mod async_consumer;
 mod builder;
 mod rank;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use async_consumer::AsyncConsumer;
 pub use builder::EngineBuilder;
 
 use crate::entity::Entity;
@@ -16,7 +18,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
 use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
-use crate::stream::{ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Stream, StreamStats, broker, stats};
+use crate::stream::{
+    AsyncDeadLetters, ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Stream, StreamStats, broker, stats,
+};
 
 /// The immutable runtime of an application: pools, registered tables, senders.
 ///
@@ -77,7 +81,11 @@ impl Engine {
             PoolTables {
                 pool: pool.clone(),
                 tables: defs.collect(),
-                extra: Vec::new(),
+                extra: if self.runtime.queue.is_some() {
+                    async_consumer::tables()
+                } else {
+                    Vec::new()
+                },
             }
         });
         Schema::new(pools.collect())
@@ -149,6 +157,37 @@ impl Engine {
     /// When the stream is not registered.
     pub fn dead_letters(&self, stream: &Stream) -> Result<DeadLetters> {
         Ok(DeadLetters::new(self.runtime.pool_of(stream)?.clone(), stream.name()))
+    }
+
+    /// A consumer of what [`flush_async`](crate::Session::flush_async) queued.
+    ///
+    /// ```no_run
+    /// # fn demo(engine: &headwater::Engine) -> headwater::Result<()> {
+    /// use headwater::stream::Shutdown;
+    ///
+    /// let shutdown = Shutdown::new();
+    /// engine.async_consumer()?.on_error(|error| eprintln!("{error}")).run(&shutdown)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the engine was built without [`async_flush`](EngineBuilder::async_flush).
+    pub fn async_consumer(&self) -> Result<AsyncConsumer> {
+        AsyncConsumer::new(self.runtime.clone())
+    }
+
+    /// The queued operations that failed for good.
+    ///
+    /// # Errors
+    ///
+    /// When the engine was built without [`async_flush`](EngineBuilder::async_flush).
+    pub fn async_dead_letters(&self) -> Result<AsyncDeadLetters> {
+        let redis = self.runtime.queue()?.redis;
+        let pool = self.runtime.redis.get(redis).cloned();
+        let pool = pool.ok_or_else(|| Error::config("the Redis pool of the queue is gone"))?;
+        Ok(AsyncDeadLetters::new(pool))
     }
 
     /// The figures of the delivery of events, of all Redis pools together.

@@ -146,6 +146,15 @@ impl Runtime {
         })
     }
 
+    /// The declaration and the pool of the registered stream of this name.
+    pub(crate) fn stream_named(&self, name: &str) -> Option<(Stream, usize)> {
+        let (known, pool) = self.streams.get_key_value(name)?;
+        let mut published = self.tables.iter().flatten().flat_map(|table| &table.streams);
+        let declared = published.find(|routed| routed.publication.stream.name() == name);
+        let stream = declared.map_or_else(|| Stream::new(known), |routed| routed.publication.stream);
+        Some((stream, *pool))
+    }
+
     /// The registered groups of a stream.
     pub(crate) fn groups_of(&self, stream: &Stream) -> Vec<String> {
         self.groups

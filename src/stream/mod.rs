@@ -1,6 +1,8 @@
 //! Streams: declaration and decision, events and their wire format, sender, outbox, consumer.
 
-mod backoff;
+mod async_letters;
+pub(crate) mod async_queue;
+pub(crate) mod backoff;
 pub(crate) mod broker;
 mod column_change;
 mod consumer;
@@ -22,6 +24,7 @@ mod statement;
 pub(crate) mod stats;
 pub(crate) mod wire;
 
+pub use async_letters::{AsyncDeadLetters, AsyncLetter};
 pub use broker::Flusher;
 pub use column_change::ColumnChange;
 pub use consumer::{Consumer, ConsumerBuilder, Event, HandlerResult};
@@ -34,7 +37,7 @@ pub use entity_id::EntityId;
 pub use event::DirtyEvent;
 pub(crate) use outgoing::Outgoing;
 pub use param::Param;
-pub(crate) use sender::{Sender, SenderOptions};
+pub(crate) use sender::{Marked, Sender, SenderOptions};
 pub use shutdown::Shutdown;
 pub(crate) use statement::{operation_keys, touched_by};
 pub use stats::{ConsumerStats, GroupStats, StreamStats};

@@ -6,7 +6,7 @@ mod event;
 pub(crate) mod group;
 mod pass;
 mod run;
-mod scripts;
+pub(super) mod scripts;
 #[cfg(test)]
 mod tests;
 mod waiting;

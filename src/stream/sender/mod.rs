@@ -5,6 +5,7 @@
 
 mod batch;
 mod direct;
+mod marked;
 mod queue;
 mod shared;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub(crate) use marked::Marked;
 use queue::{NotTaken, Queue};
 use shared::Shared;
 use worker::Worker;
