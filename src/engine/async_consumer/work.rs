@@ -58,6 +58,12 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn add(&mut self, touches: &Touches) {
         self.something = true;
+        self.add_letter(touches);
+    }
+
+    /// As [`add`](Held::add), for a dead letter: whoever may touch anything does not wait for it, or one letter that
+    /// nobody looks at would stop the queue.
+    fn add_letter(&mut self, touches: &Touches) {
         self.anything |= touches.anything;
         self.writes.extend(&touches.writes);
         self.reads.extend(&touches.reads);
@@ -65,14 +71,13 @@ impl Held {
 
     /// Whether an operation has to wait for what is held up.
     pub(super) fn holds(&self, touches: &Touches) -> bool {
-        self.something
-            && (self.anything
-                || touches.anything
-                || touches
-                    .writes
-                    .iter()
-                    .any(|write| self.writes.contains(write) || self.reads.contains(write))
-                || touches.reads.iter().any(|read| self.writes.contains(read)))
+        self.anything
+            || (self.something && touches.anything)
+            || touches
+                .writes
+                .iter()
+                .any(|write| self.writes.contains(write) || self.reads.contains(write))
+            || touches.reads.iter().any(|read| self.writes.contains(read))
     }
 }
 
@@ -97,7 +102,7 @@ impl Work {
         let (mut pool, mut bytes) = (None, 0);
         for (order, item) in &self.items {
             while let Some((_, touches)) = letters.next_if(|(letter, _)| *letter < order) {
-                held.add(touches);
+                held.add_letter(touches);
             }
             let early = now.is_some_and(|now| item.not_before.is_some_and(|at| at > now));
             if early || tried.contains(order) || pool.is_some_and(|pool| pool != item.pool) || held.holds(&item.touches)
