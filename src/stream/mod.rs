@@ -12,6 +12,7 @@ mod entity_id;
 mod event;
 #[cfg(test)]
 mod fixture;
+pub(crate) mod outbox;
 mod outgoing;
 mod param;
 mod retention;
@@ -30,6 +31,7 @@ pub use declaration::{Operations, Publication, Publish, Stream, Wire};
 pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
 pub use entity_id::EntityId;
 pub use event::DirtyEvent;
+pub use outbox::{AsideRow, Backlog, Outbox, Relayed};
 pub(crate) use outgoing::Outgoing;
 pub use param::Param;
 pub(crate) use sender::{Sender, SenderOptions};

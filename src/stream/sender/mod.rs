@@ -99,7 +99,7 @@ impl Sender {
         if events.is_empty() {
             return Ok(());
         }
-        let DeliveryPolicy::Block { deadline } = self.policy;
+        let deadline = self.policy.deadline();
         let not_taken = match self.shared.queue.push(events, deadline) {
             Ok(()) => return Ok(()),
             Err(not_taken) => not_taken,

@@ -1,7 +1,6 @@
 //! What the sender's thread, the flushes and `close` share.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use super::queue::Queue;
 use super::worker::Waiting;
 use crate::redis::RedisPool;
 use crate::stream::backoff::Backoff;
-use crate::stream::delivery::{Delivery, DeliveryHandler, DeliveryProblem, FailedEvent};
+use crate::stream::delivery::{Delivery, DeliveryHandler, DeliveryProblem, FailedEvent, tell};
 use crate::stream::outgoing::Outgoing;
 
 pub(super) struct Shared {
@@ -45,6 +44,7 @@ pub(super) struct Figures {
     retried: AtomicU64,
     failed: AtomicU64,
     cut_unread: AtomicU64,
+    spilled: AtomicU64,
 }
 
 impl Figures {
@@ -97,6 +97,8 @@ impl Shared {
             sent: self.figures.sent.load(Relaxed),
             retried: self.figures.retried.load(Relaxed),
             failed: self.figures.failed.load(Relaxed),
+            relayed: 0,
+            spilled: self.figures.spilled.load(Relaxed),
             cut_unread: self.figures.cut_unread.load(Relaxed),
             oldest: self.work().front().map(|waiting| waiting.since.elapsed()),
             last_error: lock(&self.last_error).clone(),
@@ -109,9 +111,7 @@ impl Shared {
 
     /// Calls the application's handler. What it does wrong stays with it.
     pub(super) fn tell(&self, problem: &DeliveryProblem) {
-        if let Some(handler) = &self.handler {
-            let _ = catch_unwind(AssertUnwindSafe(|| handler(problem)));
-        }
+        tell(self.handler.as_ref(), problem);
     }
 
     /// Keeps failed events for `take_failed`, the newest when there are too many.
