@@ -68,7 +68,7 @@ pub(crate) struct OutboxRoute {
     pub(crate) mysql: usize,
     pub(crate) relay: Arc<Relay>,
     /// The relay's thread; `None` where another process relays.
-    pub(crate) worker: Option<RelayWorker>,
+    pub(crate) worker: Option<Arc<RelayWorker>>,
 }
 
 impl OutboxRoute {

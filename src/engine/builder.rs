@@ -18,7 +18,9 @@ use crate::session::{EntityOps, Of};
 use crate::step::Step;
 use crate::step::Steps;
 use crate::stream::outbox::{Relay, RelayOptions, RelayWorker};
-use crate::stream::{DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, Stream};
+use crate::stream::{
+    DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, SpillTo, Stream,
+};
 use crate::table::{MAX_COLUMNS, TableDef};
 
 /// The name of the pool that is meant where none is named.
@@ -223,7 +225,20 @@ impl EngineBuilder {
         let outboxes = self.outboxes(&mysql, &redis, &streams_of)?;
         let senders = redis
             .iter()
-            .map(|pool| Sender::start(pool.clone(), self.sender.clone()).map(Arc::new))
+            .map(|pool| {
+                let mut options = self.sender.clone();
+                if let DeliveryPolicy::SpillToOutbox { after, .. } = options.policy {
+                    let route = outboxes
+                        .iter()
+                        .find(|route| route.mysql == 0 && route.redis_name() == pool.name());
+                    options.spill = route.map(|route| SpillTo {
+                        mysql: mysql[0].clone(),
+                        relay: route.worker.clone(),
+                        after,
+                    });
+                }
+                Sender::start(pool.clone(), options).map(Arc::new)
+            })
             .collect::<Result<Vec<Arc<Sender>>>>()?;
         let ranks = ranks(&self.tables.iter().map(|table| table.def).collect::<Vec<_>>());
         let mut tables: Vec<Option<Registered>> = Vec::new();
@@ -270,6 +285,10 @@ impl EngineBuilder {
             let durable = streams.iter().filter(|routed| routed.publication.stream.is_durable());
             ways.extend(durable.map(|routed| (database, routed.sender)));
         }
+        let spills = matches!(self.sender.policy, DeliveryPolicy::SpillToOutbox { .. });
+        if spills && !mysql.is_empty() {
+            ways.extend((0..redis.len()).map(|to| (0, to)));
+        }
         ways.sort_unstable();
         ways.dedup();
         let options = RelayOptions {
@@ -284,7 +303,7 @@ impl EngineBuilder {
             let worker = if self.relay_elsewhere {
                 None
             } else {
-                Some(RelayWorker::start(Arc::clone(&relay))?)
+                Some(Arc::new(RelayWorker::start(Arc::clone(&relay))?))
             };
             Ok(OutboxRoute {
                 mysql: database,
@@ -298,6 +317,11 @@ impl EngineBuilder {
     /// What can be checked without a server.
     fn check(&self) -> Vec<Error> {
         let mut problems = Vec::new();
+        if self.mysql.is_empty() && matches!(self.sender.policy, DeliveryPolicy::SpillToOutbox { .. }) {
+            problems.push(Error::config(
+                "events cannot spill to an outbox without a MySQL pool; add `.mysql(…)`",
+            ));
+        }
         for (kind, names) in [
             ("MySQL", self.mysql.iter().map(|(name, ..)| name).collect::<Vec<_>>()),
             ("Redis", self.redis.iter().map(|(name, ..)| name).collect()),

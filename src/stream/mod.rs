@@ -34,7 +34,7 @@ pub use event::DirtyEvent;
 pub use outbox::{AsideRow, Backlog, Outbox, Relayed};
 pub(crate) use outgoing::Outgoing;
 pub use param::Param;
-pub(crate) use sender::{Sender, SenderOptions};
+pub(crate) use sender::{Sender, SenderOptions, SpillTo};
 pub use shutdown::Shutdown;
 pub use stats::{ConsumerStats, GroupStats, StreamStats};
 pub(crate) use wire::{EventRecord, write_event};

@@ -72,9 +72,14 @@ impl Ledger {
 
     /// Event id and text of each event of the durable stream: `7 Update balance: 1 -> 2`.
     pub(crate) fn entries(&self) -> Vec<(String, String)> {
+        self.entries_of(&LEDGER)
+    }
+
+    /// The same of any stream.
+    pub(crate) fn entries_of(&self, stream: &Stream) -> Vec<(String, String)> {
         let mut connection = self.database.redis().unwrap();
         let entries: Vec<(String, BTreeMap<String, Vec<u8>>)> = redis::cmd("XRANGE")
-            .arg(LEDGER.name())
+            .arg(stream.name())
             .arg("-")
             .arg("+")
             .query(&mut connection)

@@ -9,4 +9,5 @@ mod faults;
 mod ledger;
 mod operation;
 mod relays;
+mod spill;
 mod writing;

@@ -2,8 +2,10 @@
 //! has them.
 //!
 //! `row` packs events, `table` knows the tables, `lease` decides who relays, `write` talks to Redis, `relay` does
-//! the work, `worker` is its thread, `handle` what an application sees.
+//! the work with `claim` and `aside`, `worker` is its thread, `handle` what an application sees.
 
+mod aside;
+mod claim;
 mod handle;
 mod lease;
 mod relay;
@@ -16,5 +18,5 @@ pub use handle::{AsideRow, Backlog, Outbox};
 pub use relay::Relayed;
 pub(crate) use relay::{Relay, RelayOptions};
 pub(crate) use row::pack;
-pub(crate) use table::{INSERT, OUTBOX, insert, tables};
+pub(crate) use table::{INSERT, OUTBOX, SPILLED, insert, tables};
 pub(crate) use worker::Worker as RelayWorker;

@@ -7,10 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::lease::{Holder, Lease};
-use super::row::{self, Body, pack};
-use super::table::{ANY, ASIDE, CLAIM, OUTBOX, SET_ASIDE, delete, present};
-use super::write::{Batch, Progress, Unpacked, Written, markers, write};
-use crate::error::{Error, ErrorKind, Result};
+use super::table::{ANY, OUTBOX, delete, present};
+use super::write::{Batch, Unpacked, Written, markers, write};
+use crate::error::{ErrorKind, Result};
 use crate::mysql::{Connection, MysqlPool, Params};
 use crate::redis::{Failure, Link, RedisPool};
 use crate::step::{Step, Steps};
@@ -19,12 +18,8 @@ use crate::stream::backoff::Backoff;
 use crate::stream::delivery::{Delivery, DeliveryHandler, DeliveryProblem, tell};
 use crate::table::Value;
 
-/// The most rows of one claim.
-const ROWS: usize = 256;
-/// The most rows of the first claim, when nothing is known of their size.
-const FIRST_ROWS: usize = 16;
-/// About the most bytes of one claim.
-const CLAIMED: usize = 16 << 20;
+/// How many markers are looked up at a time.
+const MARKERS: usize = 256;
 /// About the most events and bytes of one script.
 const EVENTS: usize = 1000;
 const BYTES: usize = 4 << 20;
@@ -70,7 +65,7 @@ pub(crate) struct Relay {
     pub(super) mysql: MysqlPool,
     pub(super) redis: RedisPool,
     pub(super) options: RelayOptions,
-    holder: Holder,
+    pub(super) holder: Holder,
     state: Mutex<State>,
     events: AtomicU64,
     last_error: Mutex<Option<String>>,
@@ -78,25 +73,16 @@ pub(crate) struct Relay {
 
 /// What is kept between two passes.
 #[derive(Default)]
-struct State {
-    connection: Option<Connection>,
+pub(super) struct State {
+    pub(super) connection: Option<Connection>,
     link: Option<Link>,
     lease: Option<Lease>,
     /// The key of the markers.
     markers: Vec<u8>,
     /// Markers of rows that are deleted.
-    forget: Vec<Batch>,
-    limit: usize,
-}
-
-/// A row as it was read.
-struct Claimed {
-    id: u64,
-    batch: Batch,
-    created_at: Value,
-    format: u16,
-    events: u32,
-    body: Vec<u8>,
+    pub(super) forget: Vec<Batch>,
+    /// The most rows of the next claim.
+    pub(super) limit: usize,
 }
 
 impl Relay {
@@ -132,6 +118,10 @@ impl Relay {
         }
     }
 
+    pub(super) fn note_error(&self, error: String) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
     /// Relays all there is, as far as nobody else does. The lease stays ours.
     pub(super) fn pass(&self) -> Result<Relayed> {
         self.pass_in(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
@@ -151,7 +141,7 @@ impl Relay {
         let outcome = self.drain(state, &mut relayed);
         self.events.fetch_add(relayed.events, Relaxed);
         if let Err(error) = &outcome {
-            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            self.note_error(error.to_string());
             // What is not forgotten, the next holder of the lease finds.
             state.forget.clear();
             state.link = None;
@@ -281,51 +271,6 @@ impl Relay {
         Ok(false)
     }
 
-    fn claim(&self, state: &mut State) -> Result<Vec<Claimed>> {
-        let Some(connection) = &mut state.connection else {
-            return Ok(Vec::new());
-        };
-        let limit = if state.limit == 0 { FIRST_ROWS } else { state.limit };
-        let mut claimed = Vec::new();
-        let values = [Value::Text(self.holder.pool.clone()), Value::UInt(limit as u64)];
-        connection.select(CLAIM, params(values), OUTBOX, &mut |row| {
-            let values = std::mem::take(row.values_mut());
-            claimed.push(claimed_from(values).ok_or_else(strange)?);
-            Ok(())
-        })?;
-        let bytes: usize = claimed.iter().map(|row| row.body.len()).sum();
-        let average = bytes / claimed.len().max(1);
-        state.limit = (CLAIMED / average.max(1)).clamp(1, ROWS);
-        Ok(claimed)
-    }
-
-    /// Unpacks the rows; those that cannot be are set aside.
-    fn unpack(&self, state: &mut State, claimed: Vec<Claimed>, relayed: &mut Relayed) -> Result<Vec<Unpacked>> {
-        let mut rows = Vec::with_capacity(claimed.len());
-        for row in claimed {
-            match row::unpack(row.format, &row.body) {
-                Ok(events) => rows.push(Unpacked {
-                    id: row.id,
-                    batch: row.batch,
-                    created_at: row.created_at,
-                    events,
-                }),
-                Err(error) => {
-                    let text = error.to_string();
-                    let body = Body {
-                        format: row.format,
-                        events: row.events,
-                        bytes: row.body,
-                    };
-                    self.set_aside(state, row.id, row.batch, &row.created_at, vec![body], &text)?;
-                    relayed.set_aside += u64::from(row.events);
-                    self.tell(row.id, Vec::new(), &text);
-                }
-            }
-        }
-        Ok(rows)
-    }
-
     /// Writes rows to Redis and deletes them; whether the lease was still ours.
     fn relay(&self, state: &mut State, rows: &[Unpacked], relayed: &mut Relayed) -> Result<bool> {
         let Some(epoch) = state.lease.as_ref().map(|lease| lease.epoch) else {
@@ -403,79 +348,6 @@ impl Relay {
         Ok(())
     }
 
-    /// Sets the events aside that their stream will never take, and deletes their row.
-    fn refuse(&self, state: &mut State, row: &Unpacked, progress: Progress) -> Result<()> {
-        let text = progress
-            .refused
-            .first()
-            .map(|(_, error)| error.clone())
-            .unwrap_or_default();
-        let refused: Vec<Outgoing> = progress
-            .refused
-            .iter()
-            .filter_map(|(position, _)| row.events.get(*position).cloned())
-            .collect();
-        self.set_aside(state, row.id, row.batch, &row.created_at, pack(&refused), &text)?;
-        state.forget.push(row.batch);
-        let failed = refused.into_iter().map(|event| event.failed(&text)).collect();
-        self.tell(row.id, failed, &text);
-        Ok(())
-    }
-
-    /// Moves a row aside with other bodies; once, however often and by whom it is tried.
-    fn set_aside(
-        &self,
-        state: &mut State,
-        id: u64,
-        batch: Batch,
-        created_at: &Value,
-        bodies: Vec<Body>,
-        error: &str,
-    ) -> Result<()> {
-        let Some(connection) = &mut state.connection else {
-            return Ok(());
-        };
-        let error: String = error.chars().take(4000).collect();
-        connection.begin()?;
-        let moved = connection
-            .execute(&delete(1), params([Value::UInt(id)]), OUTBOX)
-            .and_then(|deleted| {
-                // Nothing to do when a holder before us did it.
-                let bodies = if deleted.matched == 1 { bodies } else { Vec::new() };
-                for body in bodies {
-                    let values = [
-                        Value::Text(self.holder.pool.clone()),
-                        Value::Bytes(batch.to_vec()),
-                        Value::UInt(body.format.into()),
-                        Value::UInt(body.events.into()),
-                        created_at.clone(),
-                        Value::Text(error.clone()),
-                        Value::Bytes(body.bytes),
-                    ];
-                    connection.execute(SET_ASIDE, params(values), ASIDE)?;
-                }
-                Ok(())
-            });
-        match moved {
-            Ok(()) => connection.commit(),
-            Err(error) => {
-                connection.rollback();
-                Err(error)
-            }
-        }
-    }
-
-    fn tell(&self, row: u64, events: Vec<crate::stream::FailedEvent>, error: &str) {
-        let problem = DeliveryProblem::SetAside {
-            pool: self.holder.pool.clone(),
-            row,
-            events,
-            error: error.to_owned(),
-        };
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.to_string());
-        tell(self.options.handler.as_ref(), &problem);
-    }
-
     fn note_trimmed(&self, trimmed: Vec<(String, Result<u64, Failure>)>) {
         for (stream, unread) in trimmed {
             let pool = self.holder.pool.clone();
@@ -504,7 +376,7 @@ fn lost(state: &mut State) {
 fn gone(connection: &mut Connection, mut markers: Vec<Batch>) -> Result<Vec<Batch>> {
     let mut gone = Vec::new();
     while !markers.is_empty() {
-        let part = markers.split_off(markers.len().saturating_sub(ROWS));
+        let part = markers.split_off(markers.len().saturating_sub(MARKERS));
         let mut there = Vec::new();
         let values = part.iter().map(|batch| Value::Bytes(batch.to_vec()));
         connection.select(&present(part.len()), params(values), OUTBOX, &mut |row| {
@@ -528,35 +400,7 @@ fn fitting(rows: &[Unpacked]) -> usize {
     rows.iter().take_while(fits).count().max(1)
 }
 
-fn claimed_from(values: Vec<Value>) -> Option<Claimed> {
-    let mut values = values.into_iter();
-    let number = |value: Option<Value>| match value? {
-        Value::UInt(number) => Some(number),
-        Value::Int(number) => u64::try_from(number).ok(),
-        _ => None,
-    };
-    let bytes = |value: Option<Value>| match value? {
-        Value::Bytes(bytes) => Some(bytes),
-        _ => None,
-    };
-    Some(Claimed {
-        id: number(values.next())?,
-        batch: Batch::try_from(bytes(values.next())?).ok()?,
-        created_at: values.next()?,
-        format: u16::try_from(number(values.next())?).ok()?,
-        events: u32::try_from(number(values.next())?).ok()?,
-        body: bytes(values.next())?,
-    })
-}
-
-fn strange() -> Error {
-    Error::new(ErrorKind::Schema {
-        message: format!("the columns of `{OUTBOX}` are not those of this version"),
-        source: None,
-    })
-}
-
-fn params(values: impl IntoIterator<Item = Value>) -> Params {
+pub(super) fn params(values: impl IntoIterator<Item = Value>) -> Params {
     let mut params = Params::new();
     for value in values {
         params.push(value);

@@ -134,6 +134,24 @@ impl Shared {
         failed
     }
 
+    /// Takes the first events out of the work: the outbox has them. `false` when the work was given up meanwhile.
+    pub(super) fn spilled(&self, count: usize) -> bool {
+        let mut work = self.work();
+        if self.is_given_up() {
+            return false;
+        }
+        work.drain(..count);
+        drop(work);
+        self.figures.spilled.fetch_add(count as u64, Relaxed);
+        self.queue.release(count as u64);
+        true
+    }
+
+    /// Whether what is left must not wait any longer: flushes wait for room, or the engine is being closed.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.queue.is_full() || lock(&self.ending).deadline.is_some()
+    }
+
     /// Counts and tells what was cut from streams with bounds.
     pub(super) fn note_trimmed(&self, trimmed: Vec<Trimmed>) {
         for Trimmed { stream, unread } in trimmed {
