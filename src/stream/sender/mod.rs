@@ -8,6 +8,7 @@ mod direct;
 mod marked;
 mod queue;
 mod shared;
+mod spill;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 pub(crate) use marked::Marked;
 use queue::{NotTaken, Queue};
 use shared::Shared;
+pub(crate) use spill::SpillTo;
 use worker::Worker;
 
 use super::backoff::Backoff;
@@ -41,6 +43,8 @@ pub(crate) struct SenderOptions {
     pub(crate) handler: Option<DeliveryHandler>,
     /// How many failed events are kept for `take_failed`.
     pub(crate) kept_aside: usize,
+    /// Where events go while Redis is away, if the policy says so.
+    pub(crate) spill: Option<SpillTo>,
 }
 
 impl Default for SenderOptions {
@@ -51,6 +55,7 @@ impl Default for SenderOptions {
             backoff: Backoff::default(),
             handler: None,
             kept_aside: 1000,
+            spill: None,
         }
     }
 }
@@ -79,7 +84,7 @@ impl Sender {
             options.handler,
             options.kept_aside,
         ));
-        let worker = Worker::new(Arc::clone(&shared));
+        let worker = Worker::new(Arc::clone(&shared), options.spill);
         let thread = thread::Builder::new()
             .name(format!("headwater-sender-{}", shared.pool.name()))
             .spawn(move || worker.run())
@@ -101,7 +106,7 @@ impl Sender {
         if events.is_empty() {
             return Ok(());
         }
-        let DeliveryPolicy::Block { deadline } = self.policy;
+        let deadline = self.policy.deadline();
         let not_taken = match self.shared.queue.push(events, deadline) {
             Ok(()) => return Ok(()),
             Err(not_taken) => not_taken,

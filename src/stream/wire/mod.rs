@@ -38,6 +38,7 @@ mod write;
 mod write_operation;
 
 pub(super) use convert::value_for;
+pub(in crate::stream) use cursor::{Cursor, Integer};
 pub(super) use number::boolean;
 pub(super) use read::read_event;
 pub(crate) use read_operation::{read_operation, row_value};
