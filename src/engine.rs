@@ -199,15 +199,15 @@ impl Engine {
         Ok(AsyncDeadLetters::new(pool))
     }
 
-    /// The figures of the delivery of events, of all Redis pools together.
+    /// The figures of the delivery of events, of all Redis pools together. Those of the queue of operations, where
+    /// the engine has one, are asked from Redis.
     pub fn delivery(&self) -> Delivery {
         let relays = self.runtime.outboxes.iter().map(|route| route.relay.figures());
-        self.runtime
-            .senders
-            .iter()
-            .map(|sender| sender.delivery())
-            .chain(relays)
-            .fold(Delivery::default(), Delivery::plus)
+        let senders = self.runtime.senders.iter().map(|sender| sender.delivery());
+        let mut delivery = senders.chain(relays).fold(Delivery::default(), Delivery::plus);
+        let queue = self.runtime.queue.and_then(|queue| self.runtime.redis.get(queue.redis));
+        delivery.queue = queue.and_then(|pool| async_queue::figures(pool).ok());
+        delivery
     }
 
     /// The outbox, where events of durable streams wait: its backlog, rows set aside, and relaying by hand.

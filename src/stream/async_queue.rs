@@ -1,9 +1,10 @@
 //! The queue of operations in Redis: who may work on it, its entries, those that failed.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::consumer::group::{Group, Page};
 use super::consumer::scripts::BURY;
+use super::delivery::QueueFigures;
 use super::operation::{FAILED, QUEUE};
 use crate::error::Result;
 use crate::redis::{Commands, Entry, EntryId, Failure, Link, RedisPool, Reply, lua};
@@ -333,8 +334,8 @@ pub(crate) fn decided(pool: &RedisPool) -> Result<Vec<String>> {
         .collect())
 }
 
-/// The length of the queue, the id of its oldest entry, and how many operations failed.
-pub(crate) fn figures(pool: &RedisPool) -> Result<(u64, Option<EntryId>, u64)> {
+/// The figures of the queue.
+pub(crate) fn figures(pool: &RedisPool) -> Result<QueueFigures> {
     let mut commands = Commands::new();
     commands.push(&[b"XLEN", QUEUE.as_bytes()]);
     commands.push(&[b"XRANGE", QUEUE.as_bytes(), b"-", b"+", b"COUNT", b"1"]);
@@ -346,8 +347,14 @@ pub(crate) fn figures(pool: &RedisPool) -> Result<(u64, Option<EntryId>, u64)> {
         }
         let number = |reply: Option<&Reply>| reply.and_then(Reply::int).unwrap_or(0).unsigned_abs();
         let (backlog, failed) = (number(replies.first()), number(replies.get(2)));
-        let oldest = replies.swap_remove(1);
-        let oldest = Entry::list(oldest).first().map(|entry| entry.id);
-        Ok((backlog, oldest, failed))
+        let oldest = Entry::list(replies.swap_remove(1));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(QueueFigures {
+            backlog,
+            failed,
+            oldest: oldest
+                .first()
+                .map(|entry| now.saturating_sub(Duration::from_millis(entry.id.ms))),
+        })
     })
 }

@@ -33,7 +33,7 @@ pub use dead_letter::{DeadLetter, DeadLetters};
 pub(crate) use decide::publishes;
 pub use decide::{DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, FlushType};
 pub use declaration::{Operations, Publication, Publish, Stream, Wire};
-pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
+pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent, QueueFigures};
 pub use entity_id::EntityId;
 pub use event::DirtyEvent;
 pub use outbox::{AsideRow, Backlog, Outbox, Relayed};

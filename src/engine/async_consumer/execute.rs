@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::publish;
 use super::statements::Runner;
 use super::tables::{DONE, LEASE};
 use super::work::{Held, Item, Order};
@@ -97,6 +98,7 @@ impl Executor<'_> {
             done: known_of(entries, &known),
             failed: Vec::new(),
         };
+        let mut before = known;
         if !fresh.is_empty() {
             match self.together(connection, &fresh) {
                 Ok(()) => outcome.done.extend(fresh.iter().map(|(order, _)| *order)),
@@ -107,13 +109,19 @@ impl Executor<'_> {
                         connection.rollback();
                     }
                     self.begin(connection)?;
-                    let known = self.known(connection, entries)?;
-                    outcome.done = known_of(entries, &known);
-                    self.apart(connection, &without(entries, &known), &mut outcome)?;
+                    before = self.known(connection, entries)?;
+                    outcome.done = known_of(entries, &before);
+                    self.apart(connection, &without(entries, &before), &mut outcome)?;
                 }
                 Err(fenced) => return Err(fenced),
             }
         }
+        let done: HashSet<Order> = outcome.done.iter().copied().collect();
+        let executed = entries
+            .iter()
+            .filter(|(order, item)| done.contains(order) && before.insert(item.id.clone().into_bytes()));
+        let executed: Vec<&Item> = executed.map(|(_, item)| *item).collect();
+        publish::write_durable(self.runtime, connection, &executed)?;
         self.runtime.steps.at(Step::AsyncExecuted);
         connection.commit()?;
         Ok(outcome)

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::work::Item;
 use crate::error::{Error, Result};
+use crate::mysql::Connection;
 use crate::runtime::Runtime;
 use crate::stream::async_queue::{LEASE, MARKER};
 use crate::stream::operation::{Operation, RedisCommand};
+use crate::stream::outbox::{self, OUTBOX};
 use crate::stream::{Marked, Outgoing, Wire};
 
 /// Which operations' events Redis has, for each Redis pool: as far back as they are not acknowledged.
@@ -57,25 +59,67 @@ fn redis_pool(runtime: &Runtime, command: &RedisCommand) -> Result<usize> {
     })
 }
 
-/// The events of an operation, each with its Redis pool.
-pub(super) fn events(runtime: &Runtime, id: &str, operation: &Operation) -> Result<Vec<(usize, Outgoing)>> {
+/// An event of an operation, and where it goes.
+struct Addressed {
+    /// The Redis pool.
+    pool: usize,
+    /// Of a durable stream, the way by the outbox.
+    outbox: Option<usize>,
+    event: Outgoing,
+}
+
+fn events(runtime: &Runtime, item: &Item) -> Result<Vec<Addressed>> {
+    let operation = &item.operation;
     let mut events = Vec::with_capacity(operation.dirty.len());
     for (n, (name, event)) in operation.dirty.iter().enumerate() {
         let pool = pool_of(runtime, name)?;
         let Some((stream, _)) = runtime.stream_named(name) else {
             continue;
         };
-        let outgoing = if operation.own.is_some() {
+        let event = if operation.own.is_some() {
             // Known by it when it comes twice.
-            let id = format!("{id}-{n}");
+            let id = format!("{}-{n}", item.id);
             Outgoing::new(&stream, id, event.to_bytes(stream.wire_format())?)
         } else {
             // As FluxaORM would have written it: readers mend what it garbles.
             Outgoing::new(&stream, String::new(), event.to_bytes(Wire::FluxaOrm)?)
         };
-        events.push((pool, outgoing));
+        let redis = runtime.redis.get(pool).map(|pool| pool.name());
+        let outbox = || {
+            let mut ways = runtime.outboxes.iter();
+            ways.position(|way| way.mysql == item.pool && Some(way.redis_name()) == redis)
+        };
+        events.push(Addressed {
+            pool,
+            outbox: if stream.is_durable() { outbox() } else { None },
+            event,
+        });
     }
     Ok(events)
+}
+
+/// Writes the events of durable streams to the outbox, as the last statements of the transaction.
+pub(super) fn write_durable(runtime: &Runtime, connection: &mut Connection, items: &[&Item]) -> Result<()> {
+    if runtime.outboxes.is_empty() {
+        return Ok(());
+    }
+    let mut ways: Vec<Vec<Outgoing>> = Vec::new();
+    ways.resize_with(runtime.outboxes.len(), Vec::new);
+    for item in items {
+        for addressed in events(runtime, item)? {
+            if let Some(way) = addressed.outbox.and_then(|way| ways.get_mut(way)) {
+                way.push(addressed.event);
+            }
+        }
+    }
+    for (route, events) in runtime.outboxes.iter().zip(&ways) {
+        if !events.is_empty() {
+            for body in outbox::pack(events) {
+                connection.execute(outbox::INSERT, outbox::insert(route.redis_name(), body, None), OUTBOX)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes the events of committed operations that Redis does not have yet; `false` when the lease is lost.
@@ -91,8 +135,10 @@ pub(super) fn publish(
     batches.resize_with(runtime.redis.len(), Marked::default);
     let mut told: Vec<BTreeSet<String>> = vec![BTreeSet::new(); runtime.redis.len()];
     for item in items {
-        for (pool, event) in events(runtime, &item.id, &item.operation)? {
-            if !published.pools[pool].contains(&item.id) {
+        for Addressed { pool, outbox, event } in events(runtime, item)? {
+            if let Some(route) = outbox.and_then(|way| runtime.outboxes.get(way)) {
+                route.wake();
+            } else if !published.pools[pool].contains(&item.id) {
                 batches[pool].events.push(event);
                 told[pool].insert(item.id.clone());
             }
