@@ -20,7 +20,7 @@ use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
 use crate::stream::{
     AsyncDeadLetters, ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Outbox, Stream, StreamStats,
-    broker, outbox, stats,
+    async_queue, broker, outbox, stats,
 };
 
 /// What stands for a deadline beyond the clock's range.

@@ -82,10 +82,6 @@ impl Queue {
         }
     }
 
-    pub(crate) fn pool(&self) -> &RedisPool {
-        &self.group.pool
-    }
-
     /// The secret of this consumer's lease.
     pub(crate) fn token(&self) -> &str {
         &self.token
