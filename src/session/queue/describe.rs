@@ -74,6 +74,8 @@ pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -
 
 /// Adds the events of all changes, in the order of the plan; how many there are.
 pub(super) fn events(runtime: &Runtime, frozen: &Frozen, plan: &Plan, recorders: &mut Recorders) -> Result<u64> {
+    // The consumer writes them as their streams want them.
+    let wire = recorders.wire();
     let mut count = 0;
     let mut payload = Vec::with_capacity(128);
     for &i in plan.steps.iter().flatten() {
@@ -100,7 +102,7 @@ pub(super) fn events(runtime: &Runtime, frozen: &Frozen, plan: &Plan, recorders:
             };
             payload.clear();
             let stream = &routed.publication.stream;
-            write_event(&mut payload, &record, stream.wire_format())?;
+            write_event(&mut payload, &record, wire)?;
             draft.event(stream.name(), &payload)?;
             count += 1;
         }

@@ -32,6 +32,11 @@ impl Recorders {
         }
     }
 
+    /// How operations are written.
+    pub(super) fn wire(&self) -> Wire {
+        self.wire
+    }
+
     /// All pools that take part.
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Recorder> {
         self.pools.iter_mut().flatten()
