@@ -52,14 +52,14 @@ const BACKOFF: Backoff = Backoff {
 };
 
 impl AsyncConsumer {
-    /// Executes up to `count` operations; how many are done with.
-    pub(super) fn pass(&mut self, count: usize, block: Duration, manner: Manner) -> Result<usize> {
+    /// Executes up to `count` operations; how many are done with, and the first error of one that is to be tried again.
+    pub(super) fn pass(&mut self, count: usize, block: Duration, manner: Manner) -> Result<(usize, Option<Error>)> {
         let deadline = Instant::now() + block;
         let mut done = 0;
         let mut trouble = None;
         let mut tried = HashSet::new();
         if !self.lead(deadline)? {
-            return Ok(0);
+            return Ok((0, None));
         }
         self.heed_decisions()?;
         let mut more = true;
@@ -82,10 +82,15 @@ impl AsyncConsumer {
             }
             let batch = self.select(self.settings.batch.min(count - done), &tried, manner);
             if batch.is_empty() {
-                if more {
-                    continue;
+                let patient = done == 0 && trouble.is_none() && Instant::now() < deadline;
+                if !more && !patient {
+                    break;
                 }
-                break;
+                if !more {
+                    self.heed_decisions()?;
+                }
+                more = true;
+                continue;
             }
             match self.execute(&batch)? {
                 Some(outcome) => {
@@ -97,7 +102,7 @@ impl AsyncConsumer {
                 None => break,
             }
         }
-        trouble.map_or(Ok(done), Err)
+        Ok((done, trouble))
     }
 
     /// Takes the lease, waiting for it until the deadline, and learns what there is when it is new.
@@ -183,6 +188,7 @@ impl AsyncConsumer {
     /// Reads new entries: how many, and how many of them could not be read.
     fn read(&mut self, count: usize, block: Duration) -> Result<(usize, usize)> {
         if self.state.as_ref().is_none_or(|state| state.work.items.len() >= MOST) {
+            std::thread::sleep(block.min(NAP));
             return Ok((0, 0));
         }
         // A lease is not kept by one who waits for longer.
@@ -345,9 +351,10 @@ impl AsyncConsumer {
 
     /// A loop wakes up for what is due next.
     fn shortened(&self, block: Duration, manner: Manner) -> Duration {
-        let due = self.state.as_ref().and_then(|state| state.work.next_due());
+        let now = Instant::now();
+        let due = self.state.as_ref().and_then(|state| state.work.next_due(now));
         match due {
-            Some(at) if manner == Manner::Loop => block.min(at.saturating_duration_since(Instant::now())),
+            Some(at) if manner == Manner::Loop => block.min(at.saturating_duration_since(now)),
             _ => block,
         }
     }
@@ -411,6 +418,7 @@ impl AsyncConsumer {
         if !outcome.done.is_empty() {
             self.finish(&outcome.done)?;
         }
+        finished += self.drop_doubles(&outcome.doubles)?;
         let mut trouble = None;
         for (order, error) in outcome.failed {
             tried.insert(order);
@@ -442,6 +450,16 @@ impl AsyncConsumer {
             finished += 1;
         }
         Ok((finished, trouble))
+    }
+
+    /// Acknowledges second entries of operations; how many there were.
+    fn drop_doubles(&mut self, doubles: &[Order]) -> Result<usize> {
+        let entries: Vec<EntryId> = doubles.iter().map(|(id, _)| *id).collect();
+        self.queue.ack(&entries).map_err(|failure| self.unknown(failure))?;
+        if let Some(state) = &mut self.state {
+            doubles.iter().for_each(|order| drop(state.work.items.remove(order)));
+        }
+        Ok(doubles.len())
     }
 
     /// Publishes, calls hooks, acknowledges.
