@@ -93,8 +93,9 @@ impl Rule {
             FlushType::Update => Operations::UPDATE,
             FlushType::Delete => Operations::DELETE,
         };
-        let level = change.flush == FlushType::Update && change.levels.0 != change.levels.1;
-        if !self.on.has(operation) && !(self.triggered && level) {
+        let triggers = change.flush == FlushType::Update && change.levels.0 != change.levels.1;
+        let publishes = self.on.has(operation) || (self.triggered && triggers);
+        if !publishes {
             return None;
         }
         let ops = match (change.flush, &change.ops) {

@@ -91,7 +91,8 @@ impl<T: Tables> Work<T> {
             500..750 => self.transaction(session, &unit),
             750..880 => self.nested(session, &unit),
             880..990 => self.rolled_back(session, &unit),
-            990..998 => self.many(session, &unit, 100),
+            990..996 => self.many(session, &unit, 100),
+            996..999 => self.flush(session, &unit, 40),
             // More than one row of the outbox, and more than one batch of the sender.
             _ => self.many(session, &unit, 1200),
         }
