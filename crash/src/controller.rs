@@ -74,19 +74,18 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
         over: &over,
     };
     let mut run = Run::new(options, journal, [mysql.url(), redis.url()], &database);
-    let damage: Result<Damage, Failure> = thread::scope(|scope| {
-        let chaos = scope.spawn(|| {
-            chaos
-                .run(Random::part(options.seed, 0))
-                .map_err(|error| error.to_string())
-        });
-        let killed = run.kill_all(options.kills - server_kills);
-        over.store(true, Ordering::SeqCst);
-        let damage = chaos.join().map_err(|_| "the thread that kills servers panicked")?;
-        killed?;
-        Ok(damage?)
-    });
-    let damage = damage?;
+    let damage = match options.outage {
+        Some(outage) => run.outlive(outage, &servers)?,
+        None => thread::scope(|scope| -> Result<Damage, Failure> {
+            let random = Random::part(options.seed, 0);
+            let chaos = scope.spawn(|| chaos.run(random).map_err(|error| error.to_string()));
+            let killed = run.kill_all(options.kills - server_kills);
+            over.store(true, Ordering::SeqCst);
+            let damage = chaos.join().map_err(|_| "the thread that kills servers panicked")?;
+            killed?;
+            Ok(damage?)
+        })?,
+    };
     run.go_on_until_enough()?;
     run.end()?;
     let verdict = run.drain_and_compare()?;
@@ -104,10 +103,10 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
 }
 
 /// A run under way.
-struct Run<'a> {
-    options: &'a Options,
-    journal: &'a Journal,
-    database: &'a Database,
+pub(crate) struct Run<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) journal: &'a Journal,
+    pub(crate) database: &'a Database,
     urls: [String; 2],
     random: Random,
     processes: Vec<Process>,
@@ -142,12 +141,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Kills so many workers, with others taking their place.
-    fn kill_all(&mut self, kills: u64) -> Result<(), Failure> {
-        self.left = kills;
+    pub(crate) fn start_all(&mut self) -> Result<(), Failure> {
         for _ in 0..self.options.workers {
             self.start(self.options.threads)?;
         }
+        Ok(())
+    }
+
+    /// Kills so many workers, with others taking their place.
+    fn kill_all(&mut self, kills: u64) -> Result<(), Failure> {
+        self.left = kills;
+        self.start_all()?;
         while self.left > 0 {
             self.listen()?;
             let now = Instant::now();
@@ -163,7 +167,7 @@ impl<'a> Run<'a> {
     }
 
     /// Hears what one worker says, unless they are silent for a moment.
-    fn listen(&mut self) -> Result<(), Failure> {
+    pub(crate) fn listen(&mut self) -> Result<(), Failure> {
         let word = match self.words.1.recv_timeout(Duration::from_millis(5)) {
             Ok(word) => word,
             Err(RecvTimeoutError::Timeout) => return Ok(()),
@@ -191,7 +195,7 @@ impl<'a> Run<'a> {
         self.faults.push(text);
     }
 
-    fn check_faults(&self) -> Result<(), Failure> {
+    pub(crate) fn check_faults(&self) -> Result<(), Failure> {
         match self.faults.last() {
             Some(last) if self.faults.len() > FAULTS => {
                 Err(format!("workers fail again and again, the last time: {last}").into())

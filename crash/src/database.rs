@@ -71,6 +71,12 @@ pub(crate) fn at_least_committed(root: &mut Conn) -> Result<u64, Failure> {
     Ok(count.transpose().ok().flatten().unwrap_or_default())
 }
 
+/// How many lines the log has.
+pub(crate) fn lines(root: &mut Conn) -> Result<u64, Failure> {
+    let count = root.query_first_opt::<u64, _>("SELECT COUNT(*) FROM change_log")?;
+    Ok(count.transpose().ok().flatten().unwrap_or_default())
+}
+
 /// The whole log, in the order in which it was written.
 pub(crate) fn log(root: &mut Conn) -> Result<Vec<Line>, Failure> {
     let rows = root.query_iter(

@@ -8,6 +8,7 @@ mod controller;
 mod database;
 mod journal;
 mod options;
+mod outage;
 mod process;
 mod random;
 mod report;

@@ -20,6 +20,7 @@ options:
     --threads N     how many threads each has (3)
     --duration S    over how many seconds the kills are spread (0.8 for each kill)
     --changes N     goes on until so many changes are committed at least (170 for each kill)
+    --outage WHAT:S kills nobody; stops redis or mysql once for S seconds, and tells how fast work went on
     --help          prints this
 
 The exit code is 0 when no event is lost, doubled, out of order or of something that was not committed, and 1
@@ -70,6 +71,43 @@ impl Mode {
     }
 }
 
+/// A server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Server {
+    Mysql,
+    Redis,
+}
+
+impl Server {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Server::Mysql => "MySQL",
+            Server::Redis => "Redis",
+        }
+    }
+}
+
+/// A server that is away once, for so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outage {
+    pub(crate) server: Server,
+    pub(crate) length: Duration,
+}
+
+impl Outage {
+    fn parse(text: &str) -> Option<Self> {
+        let (server, seconds) = text.split_once(':')?;
+        Some(Outage {
+            server: match server {
+                "mysql" => Server::Mysql,
+                "redis" => Server::Redis,
+                _ => return None,
+            },
+            length: Duration::from_secs(seconds.parse().ok()?),
+        })
+    }
+}
+
 /// What the controller is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -80,6 +118,7 @@ pub(crate) struct Options {
     pub(crate) threads: u64,
     pub(crate) duration: Duration,
     pub(crate) changes: u64,
+    pub(crate) outage: Option<Outage>,
 }
 
 /// What a worker is asked for.
@@ -157,7 +196,7 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
     }
     let (mut kills, mut seed, mut mode) = (300, 1, Mode::Durable);
     let (mut workers, mut threads) = (3, 3);
-    let (mut duration, mut changes) = (None, None);
+    let (mut duration, mut changes, mut outage) = (None, None, None);
     for (name, value) in pairs(arguments)? {
         match name {
             "--kills" => kills = number(name, value)?,
@@ -167,8 +206,15 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
             "--threads" => threads = number(name, value)?.max(1),
             "--duration" => duration = Some(Duration::from_secs(number(name, value)?)),
             "--changes" => changes = Some(number(name, value)?),
+            "--outage" => {
+                let parsed = Outage::parse(value);
+                outage = Some(parsed.ok_or_else(|| format!("{name}: {value:?} is not like redis:30"))?);
+            }
             unknown => return Err(format!("there is no option {unknown:?}")),
         }
+    }
+    if outage.is_some() {
+        kills = 0;
     }
     Ok(Task::Control(Options {
         kills,
@@ -178,6 +224,7 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
         threads,
         duration: duration.unwrap_or_else(|| Duration::from_millis(kills.saturating_mul(800))),
         changes: changes.unwrap_or_else(|| kills.saturating_mul(170)),
+        outage,
     }))
 }
 
@@ -224,6 +271,12 @@ mod tests {
             panic!("no options");
         };
         assert_eq!((options.duration, options.changes), (Duration::from_secs(9), 5));
+        let Ok(Task::Control(options)) = parse(&words("--outage redis:30")) else {
+            panic!("no options");
+        };
+        let length = Duration::from_secs(30);
+        let server = Server::Redis;
+        assert_eq!((options.kills, options.outage), (0, Some(Outage { server, length })));
     }
 
     #[test]
@@ -244,6 +297,7 @@ mod tests {
             ("--kills", "--kills needs a value"),
             ("--kills many", "--kills: \"many\" is no number"),
             ("--mode fast", "there is no mode \"fast\""),
+            ("--outage moon:3", "is not like redis:30"),
             ("worker --die-at nowhere:1:1", "is no step"),
         ] {
             let error = parse(&words(text)).unwrap_err();
