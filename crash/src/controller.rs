@@ -214,6 +214,18 @@ impl<'a> Run<'a> {
         self.start(self.options.threads)
     }
 
+    /// Kills a worker whose place nobody takes.
+    fn kill_last(&mut self, number: u64, why: &str) -> Result<(), Failure> {
+        for process in &mut self.processes {
+            if process.number == number {
+                process.kill()?;
+                self.journal.note(&format!("killed w{number} at {why}"));
+                self.kills.count(why);
+            }
+        }
+        Ok(())
+    }
+
     fn start(&mut self, threads: u64) -> Result<(), Failure> {
         let number = self.started;
         self.started += 1;
@@ -290,6 +302,8 @@ impl<'a> Run<'a> {
             {
                 match line.split_once(' ') {
                     Some(("fault" | "unsent", _)) => self.fault(format!("w{}: {line}", word.from)),
+                    // It came to its step only now, and would stay there.
+                    Some(("at", step)) => self.kill_last(word.from, step)?,
                     _ => self.journal.note(&format!("w{} says {line}", word.from)),
                 }
             }

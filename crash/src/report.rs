@@ -61,6 +61,8 @@ pub(crate) struct Report {
 const ENOUGH_FOR_EVERY_STEP: u64 = 100;
 /// How many bad rows and faults are shown.
 const SHOWN: usize = 10;
+/// How much of a row's events is shown on either side of the first difference; the log has all.
+const AROUND: usize = 4;
 
 impl Report {
     /// Prints it and says whether all is well.
@@ -118,10 +120,9 @@ impl Report {
             journal.say(&format!("{} faults in all", self.faults.len()));
         }
         for (n, bad) in verdict.bad.iter().enumerate() {
+            journal.note(&shown(bad, None));
             if n < SHOWN {
-                journal.say(&shown(bad));
-            } else {
-                journal.note(&shown(bad));
+                println!("{}", shown(bad, Some(AROUND)));
             }
         }
         if verdict.bad.len() > SHOWN {
@@ -133,8 +134,24 @@ impl Report {
     }
 }
 
-fn shown(bad: &Bad) -> String {
-    let list = |told: &[Told]| told.iter().map(told_as).collect::<Vec<_>>().join(", ");
+/// A bad row with both sequences: whole, or so much before and after the first difference.
+fn shown(bad: &Bad, around: Option<usize>) -> String {
+    let same = bad.expected.iter().zip(&bad.found).take_while(|(a, b)| a == b).count();
+    let list = |told: &[Told]| {
+        let (first, end) = match around {
+            Some(around) => (same.saturating_sub(around), (same + around).min(told.len())),
+            None => (0, told.len()),
+        };
+        let before = (first > 0).then(|| format!("({first} more)"));
+        let after = (end < told.len()).then(|| format!("({} more)", told.len() - end));
+        let middle = told.iter().take(end).skip(first).map(told_as);
+        before
+            .into_iter()
+            .chain(middle)
+            .chain(after)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     format!(
         "{} in {} {}: {}\n  expected {}\n  found    {}",
         bad.stream,
@@ -175,6 +192,29 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(with_commas(number), text);
         }
+    }
+
+    #[test]
+    fn a_long_row_is_shown_where_it_goes_wrong() {
+        let told = |n: u32| Told {
+            flush: headwater::stream::FlushType::Update,
+            ops: Some((n.to_string(), (n + 1).to_string())),
+        };
+        let bad = Bad {
+            stream: "Orders".into(),
+            table: "orders".into(),
+            row: "7".into(),
+            expected: (0..9).map(told).collect(),
+            found: (0..9).filter(|n| *n != 5).map(told).collect(),
+            faults: "1 lost".into(),
+        };
+        assert_eq!(
+            shown(&bad, Some(2)),
+            "Orders in orders 7: 1 lost\n  \
+             expected (3 more), update 3>4, update 4>5, update 5>6, update 6>7, (2 more)\n  \
+             found    (3 more), update 3>4, update 4>5, update 6>7, update 7>8, (1 more)"
+        );
+        assert!(shown(&bad, None).contains("expected update 0>1, update 1>2"));
     }
 
     #[test]
