@@ -18,8 +18,6 @@ use crate::report::{Kills, Report};
 use crate::tables::{Background, Durable, Tables};
 use crate::{Failure, database, truth};
 
-/// One kill of so many is of a server.
-const SERVERS: u64 = 15;
 /// How long the workers have to end when they are told to.
 const ENDING: Duration = Duration::from_secs(60);
 /// How long the streams may go on growing after that, and for how long they must not have, to be done.
@@ -63,13 +61,12 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
     }
     let (mysql, redis) = (Proxy::start(database.mysql_url())?, Proxy::start(database.redis_url())?);
     let over = AtomicBool::new(false);
-    let server_kills = options.kills / SERVERS;
     let chaos = Chaos {
         servers: &servers,
         mysql: &mysql,
         redis: &redis,
         journal,
-        kills: server_kills,
+        kills: options.server_kills,
         duration: options.duration,
         over: &over,
     };
@@ -79,7 +76,7 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
         None => thread::scope(|scope| -> Result<Damage, Failure> {
             let random = Random::part(options.seed, 0);
             let chaos = scope.spawn(|| chaos.run(random).map_err(|error| error.to_string()));
-            let killed = run.kill_all(options.kills - server_kills);
+            let killed = run.kill_all(options.kills - options.server_kills);
             over.store(true, Ordering::SeqCst);
             let damage = chaos.join().map_err(|_| "the thread that kills servers panicked")?;
             killed?;

@@ -12,7 +12,8 @@ random moments and at named steps, and connections are cut. Then what MySQL comm
 is compared with what the streams hold.
 
 options:
-    --kills N       how many kills (300); one of 15 is of a server
+    --kills N       how many kills (300)
+    --servers N     one kill of so many is of a server (15)
     --seed S        decides everything random but the clock (1)
     --mode MODE     durable: streams with an outbox (where nothing is said)
                     background: streams in memory, which lose events: shows that the comparison can fail
@@ -112,6 +113,7 @@ impl Outage {
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) kills: u64,
+    pub(crate) server_kills: u64,
     pub(crate) seed: u64,
     pub(crate) mode: Mode,
     pub(crate) workers: u64,
@@ -194,12 +196,13 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
     {
         return Ok(Task::Help);
     }
-    let (mut kills, mut seed, mut mode) = (300, 1, Mode::Durable);
+    let (mut kills, mut servers, mut seed, mut mode) = (300, 15, 1, Mode::Durable);
     let (mut workers, mut threads) = (3, 3);
     let (mut duration, mut changes, mut outage) = (None, None, None);
     for (name, value) in pairs(arguments)? {
         match name {
             "--kills" => kills = number(name, value)?,
+            "--servers" => servers = number(name, value)?.max(1),
             "--seed" => seed = number(name, value)?,
             "--mode" => mode = Mode::parse(value)?,
             "--workers" => workers = number(name, value)?.max(1),
@@ -218,6 +221,7 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
     }
     Ok(Task::Control(Options {
         kills,
+        server_kills: kills / servers,
         seed,
         mode,
         workers,
@@ -267,6 +271,7 @@ mod tests {
         };
         assert_eq!((options.kills, options.seed, options.mode), (100, 7, Mode::Background));
         assert_eq!((options.duration, options.changes), (Duration::from_secs(80), 17_000));
+        assert_eq!(options.server_kills, 6);
         let Ok(Task::Control(options)) = parse(&words("--kills 100 --duration 9 --changes 5")) else {
             panic!("no options");
         };
