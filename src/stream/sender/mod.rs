@@ -7,6 +7,7 @@ mod batch;
 mod direct;
 mod queue;
 mod shared;
+mod spill;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use queue::{NotTaken, Queue};
 use shared::Shared;
+pub(crate) use spill::SpillTo;
 use worker::Worker;
 
 use super::backoff::Backoff;
@@ -39,6 +41,8 @@ pub(crate) struct SenderOptions {
     pub(crate) handler: Option<DeliveryHandler>,
     /// How many failed events are kept for `take_failed`.
     pub(crate) kept_aside: usize,
+    /// Where events go while Redis is away, if the policy says so.
+    pub(crate) spill: Option<SpillTo>,
 }
 
 impl Default for SenderOptions {
@@ -49,6 +53,7 @@ impl Default for SenderOptions {
             backoff: Backoff::default(),
             handler: None,
             kept_aside: 1000,
+            spill: None,
         }
     }
 }
@@ -77,7 +82,7 @@ impl Sender {
             options.handler,
             options.kept_aside,
         ));
-        let worker = Worker::new(Arc::clone(&shared));
+        let worker = Worker::new(Arc::clone(&shared), options.spill);
         let thread = thread::Builder::new()
             .name(format!("headwater-sender-{}", shared.pool.name()))
             .spawn(move || worker.run())
@@ -99,7 +104,7 @@ impl Sender {
         if events.is_empty() {
             return Ok(());
         }
-        let DeliveryPolicy::Block { deadline } = self.policy;
+        let deadline = self.policy.deadline();
         let not_taken = match self.shared.queue.push(events, deadline) {
             Ok(()) => return Ok(()),
             Err(not_taken) => not_taken,
