@@ -11,7 +11,7 @@ use headwater_testkit::{Database, Proxy, Servers, wait_until};
 use crate::chaos::{Chaos, Damage};
 use crate::compare::{Order, Verdict, compare};
 use crate::journal::Journal;
-use crate::options::{DieAt, Mode, Options};
+use crate::options::{DieAt, Mode, Options, Role};
 use crate::process::{Fate, Plan, Process, Word};
 use crate::random::Random;
 use crate::report::{Kills, Report};
@@ -86,6 +86,7 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
     run.go_on_until_enough()?;
     run.end()?;
     let verdict = run.drain_and_compare()?;
+    run.end()?;
     let report = Report {
         verdict,
         damage,
@@ -93,6 +94,7 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
         faults: run.faults,
         lines: run.lines,
         changes: run.changes,
+        pauses: run.pauses,
         sizes: database::sizes(&mut database.root()?)?,
         seconds: journal.elapsed().as_secs_f64(),
     };
@@ -116,6 +118,8 @@ pub(crate) struct Run<'a> {
     lines: u64,
     changes: u64,
     said: Instant,
+    next_pause: Instant,
+    pauses: u64,
 }
 
 impl<'a> Run<'a> {
@@ -135,12 +139,18 @@ impl<'a> Run<'a> {
             lines: 0,
             changes: 0,
             said: Instant::now(),
+            next_pause: Instant::now(),
+            pauses: 0,
         }
     }
 
     pub(crate) fn start_all(&mut self) -> Result<(), Failure> {
-        for _ in 0..self.options.workers {
-            self.start(self.options.threads)?;
+        for n in 0..self.options.workers {
+            let relays = self.options.mode.relays() && n % 2 == 0;
+            self.start(if relays { Role::Both } else { Role::Write })?;
+        }
+        for _ in 0..self.options.relays {
+            self.start(Role::Relay)?;
         }
         Ok(())
     }
@@ -151,6 +161,7 @@ impl<'a> Run<'a> {
         self.start_all()?;
         while self.left > 0 {
             self.listen()?;
+            self.pause_one()?;
             let now = Instant::now();
             for at in 0..self.processes.len() {
                 match self.processes[at].fate {
@@ -159,6 +170,27 @@ impl<'a> Run<'a> {
                 }
             }
             self.check_faults()?;
+        }
+        Ok(())
+    }
+
+    /// Now and then stops a worker in its tracks for a while, and lets those go on whose time has come.
+    fn pause_one(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        for process in &mut self.processes {
+            process.go_on(now)?;
+        }
+        if now < self.next_pause {
+            return Ok(());
+        }
+        self.next_pause = now + Duration::from_millis(500 + self.random.below(3000));
+        let at = self.random.below(self.processes.len() as u64);
+        let until = now + Duration::from_millis(self.random.below(1500));
+        if let Some(process) = usize::try_from(at).ok().and_then(|at| self.processes.get_mut(at)) {
+            self.journal
+                .note(&format!("pause w{} for {:?}", process.number, until - now));
+            self.pauses += 1;
+            process.pause(until)?;
         }
         Ok(())
     }
@@ -176,8 +208,8 @@ impl<'a> Run<'a> {
         };
         let Some(line) = word.line else {
             self.fault(format!("w{} ended by itself", word.from));
-            self.processes.remove(at);
-            return self.start(self.options.threads);
+            let role = self.processes.remove(at).role;
+            return self.start(role);
         };
         match line.split_once(' ') {
             Some(("at", step)) => self.kill(at, step)?,
@@ -208,7 +240,7 @@ impl<'a> Run<'a> {
         self.journal.note(&format!("killed w{} at {why}", process.number));
         self.kills.count(why);
         self.left = self.left.saturating_sub(1);
-        self.start(self.options.threads)
+        self.start(process.role)
     }
 
     /// Kills a worker whose place nobody takes.
@@ -223,20 +255,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn start(&mut self, threads: u64) -> Result<(), Failure> {
+    fn start(&mut self, role: Role) -> Result<(), Failure> {
         let number = self.started;
         self.started += 1;
         let (fate, die_at) = if self.left > 0 {
-            self.fate()
+            self.fate(role)
         } else {
             (Fate::Peace, None)
         };
         let step = die_at.as_ref().map_or("no step".to_owned(), DieAt::to_text);
-        self.journal.note(&format!("start w{number}, to die at {step}"));
+        self.journal
+            .note(&format!("start w{number} to {}, to die at {step}", role.name()));
         let plan = Plan {
             mode: self.options.mode,
             seed: self.random.next(),
-            threads,
+            threads: self.options.threads,
+            role,
             die_at,
             mysql: self.urls[0].clone(),
             redis: self.urls[1].clone(),
@@ -247,13 +281,14 @@ impl<'a> Run<'a> {
     }
 
     /// How a new worker is to end: half of them at a step.
-    fn fate(&mut self) -> (Fate, Option<DieAt>) {
+    fn fate(&mut self, role: Role) -> (Fate, Option<DieAt>) {
         let kills = self.options.kills.max(1);
-        let life = self.options.duration.as_millis() as u64 * self.options.workers / kills;
+        let processes = self.options.workers + self.options.relays;
+        let life = self.options.duration.as_millis() as u64 * processes / kills;
         let now = Instant::now();
-        let steps = self.options.mode.steps();
+        let steps = self.options.mode.steps(role);
         let step = if self.random.percent(50) {
-            self.random.pick(steps)
+            self.random.pick(&steps)
         } else {
             None
         };
@@ -289,7 +324,9 @@ impl<'a> Run<'a> {
     /// Ends the workers in peace.
     fn end(&mut self) -> Result<(), Failure> {
         self.journal.note("the workers are told to end");
+        let past = Instant::now() + ENDING;
         for process in &mut self.processes {
+            process.go_on(past)?;
             process.stop();
         }
         let deadline = Instant::now() + ENDING;
@@ -320,11 +357,17 @@ impl<'a> Run<'a> {
 
     /// Waits until the streams no longer grow, and compares.
     fn drain_and_compare(&mut self) -> Result<Verdict, Failure> {
-        let mut redis = self.database.redis()?;
+        if self.options.mode.relays() {
+            self.start(Role::Relay)?;
+        }
+        let (mut root, mut redis) = (self.database.root()?, self.database.redis()?);
         let (mut entries, mut since) = (0, Instant::now());
         wait_until(DRAINING, "the streams to come to rest", || {
             match database::entries(&mut redis) {
-                Ok(now) if now == entries => since.elapsed() > QUIET,
+                Ok(now) if now == entries => {
+                    let relayed = !self.options.mode.relays() || matches!(database::outbox(&mut root), Ok(0));
+                    relayed && since.elapsed() > QUIET
+                }
                 Ok(now) => {
                     (entries, since) = (now, Instant::now());
                     false
@@ -332,7 +375,7 @@ impl<'a> Run<'a> {
                 Err(_) => false,
             }
         })?;
-        let lines = database::log(&mut self.database.root()?)?;
+        let lines = database::log(&mut root)?;
         self.lines = lines.len() as u64;
         let rows = truth::fold(lines);
         self.changes = truth::count(&rows);

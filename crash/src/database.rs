@@ -77,6 +77,12 @@ pub(crate) fn lines(root: &mut Conn) -> Result<u64, Failure> {
     Ok(count.transpose().ok().flatten().unwrap_or_default())
 }
 
+/// How many rows the outbox has.
+pub(crate) fn outbox(root: &mut Conn) -> Result<u64, Failure> {
+    let count = root.query_first_opt::<u64, _>("SELECT COUNT(*) FROM _headwater_outbox")?;
+    Ok(count.transpose().ok().flatten().unwrap_or_default())
+}
+
 /// The whole log, in the order in which it was written.
 pub(crate) fn log(root: &mut Conn) -> Result<Vec<Line>, Failure> {
     let rows = root.query_iter(

@@ -19,6 +19,7 @@ options:
                     background: streams in memory, which lose events: shows that the comparison can fail
     --workers N     how many worker processes at a time (3)
     --threads N     how many threads each has (3)
+    --relays N      how many processes only relay the outbox (1); of the others every second one relays too
     --duration S    over how many seconds the kills are spread (0.8 for each kill)
     --changes N     goes on until so many changes are committed at least (170 for each kill)
     --outage WHAT:S kills nobody; stops redis or mysql once for S seconds, and tells how fast work went on
@@ -54,21 +55,28 @@ impl Mode {
         found.ok_or_else(|| format!("there is no mode {text:?}"))
     }
 
-    /// The steps that its processes come to.
-    pub(crate) fn steps(self) -> &'static [Step] {
-        const FLUSH: &[Step] = &[Step::FlushExecuted, Step::FlushCommitted];
-        const OUTBOX: &[Step] = &[
-            Step::FlushExecuted,
-            Step::FlushCommitted,
+    /// Whether there is an outbox to relay.
+    pub(crate) const fn relays(self) -> bool {
+        matches!(self, Mode::Durable)
+    }
+
+    /// The steps that a process of this role comes to.
+    pub(crate) fn steps(self, role: Role) -> Vec<Step> {
+        const FLUSH: [Step; 2] = [Step::FlushExecuted, Step::FlushCommitted];
+        const RELAY: [Step; 4] = [
             Step::RelayClaimed,
             Step::RelayWritten,
             Step::RelayDeleted,
             Step::RelayForgotten,
         ];
-        match self {
-            Mode::Background => FLUSH,
-            Mode::Durable => OUTBOX,
+        let mut steps = Vec::new();
+        if role != Role::Relay {
+            steps.extend(FLUSH);
         }
+        if role != Role::Write && self.relays() {
+            steps.extend(RELAY);
+        }
+        steps
     }
 }
 
@@ -118,6 +126,7 @@ pub(crate) struct Options {
     pub(crate) mode: Mode,
     pub(crate) workers: u64,
     pub(crate) threads: u64,
+    pub(crate) relays: u64,
     pub(crate) duration: Duration,
     pub(crate) changes: u64,
     pub(crate) outage: Option<Outage>,
@@ -130,7 +139,36 @@ pub(crate) struct WorkerOptions {
     pub(crate) label: String,
     pub(crate) seed: u64,
     pub(crate) threads: u64,
+    pub(crate) role: Role,
     pub(crate) die_at: Option<DieAt>,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It writes.
+    Write,
+    /// It writes and relays.
+    Both,
+    /// It relays.
+    Relay,
+}
+
+impl Role {
+    const ALL: [Role; 3] = [Role::Write, Role::Both, Role::Relay];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Role::Write => "write",
+            Role::Both => "both",
+            Role::Relay => "relay",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let found = Role::ALL.into_iter().find(|role| role.name() == text);
+        found.ok_or_else(|| format!("there is no role {text:?}"))
+    }
 }
 
 /// Where a worker stops for ever: `relay-written:3:250`, the third time that it comes there once it is 250 ms old.
@@ -197,7 +235,7 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
         return Ok(Task::Help);
     }
     let (mut kills, mut servers, mut seed, mut mode) = (300, 15, 1, Mode::Durable);
-    let (mut workers, mut threads) = (3, 3);
+    let (mut workers, mut threads, mut relays) = (3, 3, 1);
     let (mut duration, mut changes, mut outage) = (None, None, None);
     for (name, value) in pairs(arguments)? {
         match name {
@@ -207,6 +245,7 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
             "--mode" => mode = Mode::parse(value)?,
             "--workers" => workers = number(name, value)?.max(1),
             "--threads" => threads = number(name, value)?.max(1),
+            "--relays" => relays = number(name, value)?,
             "--duration" => duration = Some(Duration::from_secs(number(name, value)?)),
             "--changes" => changes = Some(number(name, value)?),
             "--outage" => {
@@ -226,6 +265,7 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
         mode,
         workers,
         threads,
+        relays: if mode.relays() { relays } else { 0 },
         duration: duration.unwrap_or_else(|| Duration::from_millis(kills.saturating_mul(800))),
         changes: changes.unwrap_or_else(|| kills.saturating_mul(170)),
         outage,
@@ -238,6 +278,7 @@ fn worker(arguments: &[String]) -> Result<WorkerOptions, String> {
         label: String::new(),
         seed: 0,
         threads: 1,
+        role: Role::Both,
         die_at: None,
     };
     for (name, value) in pairs(arguments)? {
@@ -246,6 +287,7 @@ fn worker(arguments: &[String]) -> Result<WorkerOptions, String> {
             "--label" => value.clone_into(&mut options.label),
             "--seed" => options.seed = number(name, value)?,
             "--threads" => options.threads = number(name, value)?,
+            "--role" => options.role = Role::parse(value)?,
             "--die-at" => {
                 let parsed = DieAt::parse(value).ok_or_else(|| format!("{name}: {value:?} is no step"))?;
                 options.die_at = Some(parsed);

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::Failure;
-use crate::options::{DieAt, MYSQL, Mode, REDIS};
+use crate::options::{DieAt, MYSQL, Mode, REDIS, Role};
 
 /// What a worker said, or that it will say no more.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub(crate) enum Fate {
 pub(crate) struct Plan {
     pub(crate) mode: Mode,
     pub(crate) seed: u64,
-    /// None: it only relays.
     pub(crate) threads: u64,
+    pub(crate) role: Role,
     pub(crate) die_at: Option<DieAt>,
     pub(crate) mysql: String,
     pub(crate) redis: String,
@@ -42,7 +42,10 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) number: u64,
+    pub(crate) role: Role,
     pub(crate) fate: Fate,
+    /// When it goes on, if it is stopped in its tracks.
+    paused: Option<Instant>,
     child: Child,
 }
 
@@ -54,6 +57,7 @@ impl Process {
             .args(["--label", &format!("w{number}")])
             .args(["--seed", &plan.seed.to_string()])
             .args(["--threads", &plan.threads.to_string()])
+            .args(["--role", plan.role.name()])
             .env(MYSQL, &plan.mysql)
             .env(REDIS, &plan.redis)
             .stdin(Stdio::piped())
@@ -76,13 +80,43 @@ impl Process {
                 line: None,
             });
         });
-        Ok(Process { number, fate, child })
+        Ok(Process {
+            number,
+            role: plan.role,
+            fate,
+            paused: None,
+            child,
+        })
     }
 
     /// Ends it by SIGKILL and waits until it is gone.
     pub(crate) fn kill(&mut self) -> Result<(), Failure> {
         self.child.kill()?;
         self.child.wait()?;
+        Ok(())
+    }
+
+    /// Stops it in its tracks by SIGSTOP until then; a lease that it holds may end meanwhile.
+    pub(crate) fn pause(&mut self, until: Instant) -> Result<(), Failure> {
+        self.paused = Some(until);
+        self.signal("STOP")
+    }
+
+    /// Lets it go on when its time has come.
+    pub(crate) fn go_on(&mut self, now: Instant) -> Result<(), Failure> {
+        match self.paused {
+            Some(until) if until <= now => {
+                self.paused = None;
+                self.signal("CONT")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn signal(&self, name: &str) -> Result<(), Failure> {
+        // It is not waited for yet, so that the number is still its own.
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-s", name, &pid]).status()?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::chaos::Damage;
 use crate::compare::{Bad, Verdict};
 use crate::journal::Journal;
-use crate::options::{Mode, Options};
+use crate::options::{Mode, Options, Role};
 use crate::truth::Told;
 
 /// How many workers were killed, and where.
@@ -16,8 +16,8 @@ pub(crate) struct Kills {
 
 impl Kills {
     pub(crate) fn new(mode: Mode) -> Self {
-        let steps = mode.steps().iter().map(ToString::to_string);
-        let all = std::iter::once("moment".to_owned()).chain(steps);
+        let steps = mode.steps(Role::Both);
+        let all = std::iter::once("moment".to_owned()).chain(steps.iter().map(ToString::to_string));
         Kills {
             counts: all.map(|name| (name, 0)).collect(),
         }
@@ -53,6 +53,7 @@ pub(crate) struct Report {
     pub(crate) lines: u64,
     /// Row changes by transactions.
     pub(crate) changes: u64,
+    pub(crate) pauses: u64,
     pub(crate) sizes: BTreeMap<&'static str, u64>,
     pub(crate) seconds: f64,
 }
@@ -107,6 +108,7 @@ impl Report {
         say("kills of MySQL", self.damage.mysql, "");
         say("kills of Redis", self.damage.redis, "");
         say("cuts of connections", self.damage.cuts, "");
+        say("pauses of workers", self.pauses, "");
         journal.say(&format!("{:<28}{:>10.1}", "seconds", self.seconds));
         let missed = self.kills.missed();
         let is_missed = options.kills >= ENOUGH_FOR_EVERY_STEP && !missed.is_empty();

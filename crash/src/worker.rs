@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::io::{BufRead, Write};
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use headwater::mysql::MysqlOptions;
 use headwater::prelude::*;
 use headwater::step::Step;
+use headwater::stream::Shutdown;
 
-use crate::options::{DieAt, MYSQL, Mode, REDIS, WorkerOptions};
+use crate::options::{DieAt, MYSQL, Mode, REDIS, Role, WorkerOptions};
 use crate::random::Random;
 use crate::tables::{Background, Durable, Tables};
 use crate::work::{Work, is_expected};
@@ -21,6 +22,9 @@ use crate::work::{Work, is_expected};
 const STARTING: Duration = Duration::from_secs(60);
 /// How long a worker that is told to end tries to send what it has.
 const CLOSING: Duration = Duration::from_secs(20);
+
+/// How long a dead relay holds up the others: short, so that it matters often.
+const LEASE: Duration = Duration::from_millis(500);
 
 /// A line for the controller.
 fn tell(line: &str) {
@@ -44,12 +48,12 @@ pub(crate) fn run(options: &WorkerOptions) -> ExitCode {
 }
 
 /// Listens to the controller: `stop` ends the worker in peace, the end of the words at once.
-fn listen(stop: &Arc<AtomicBool>) {
+fn listen(stop: &Shutdown) {
     let stop = stop.clone();
     thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             if line == "stop" {
-                stop.store(true, Ordering::SeqCst);
+                stop.request();
             }
         }
         exit(1);
@@ -86,6 +90,8 @@ fn engine<T: Tables>(options: &WorkerOptions) -> Result<Engine, String> {
         let builder = Engine::builder()
             .mysql_pool_with("default", mysql.as_str(), patient)
             .redis(redis.as_str())
+            .relay(options.role == Role::Both)
+            .relay_lease(LEASE)
             .on_step(move |step| observer(step));
         match T::register(builder).build() {
             Ok(engine) => return Ok(engine),
@@ -97,10 +103,13 @@ fn engine<T: Tables>(options: &WorkerOptions) -> Result<Engine, String> {
 }
 
 fn work<T: Tables>(options: &WorkerOptions) -> Result<(), String> {
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Shutdown::new();
     listen(&stop);
     let engine = engine::<T>(options)?;
     tell("ready");
+    if options.role == Role::Relay {
+        return engine.outbox().run_relay(&stop).map_err(|error| chain(&error));
+    }
     let (units, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
         for number in 0..options.threads {
@@ -109,7 +118,7 @@ fn work<T: Tables>(options: &WorkerOptions) -> Result<(), String> {
             let mut work = Work::<T>::new(engine.clone(), random, writer);
             let (stop, units, failed) = (&stop, &units, &failed);
             scope.spawn(move || {
-                while !stop.load(Ordering::SeqCst) {
+                while !stop.is_requested() {
                     match work.unit() {
                         Ok(()) => {
                             units.fetch_add(1, Ordering::Relaxed);
