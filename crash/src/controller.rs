@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headwater::prelude::*;
+use headwater::step::Step;
 use headwater_testkit::{Database, Proxy, Servers, wait_until};
 
 use crate::chaos::{Chaos, Damage};
@@ -287,8 +288,10 @@ impl<'a> Run<'a> {
         let life = self.options.duration.as_millis() as u64 * processes / kills;
         let now = Instant::now();
         let steps = self.options.mode.steps(role);
-        let step = if self.random.percent(50) {
-            self.random.pick(&steps)
+        let (relaying, writing): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| is_of_relay(*step));
+        let relays = writing.is_empty() || (!relaying.is_empty() && self.random.percent(80));
+        let step = if self.random.percent(if relays { 70 } else { 50 }) {
+            self.random.pick(if relays { &relaying } else { &writing })
         } else {
             None
         };
@@ -297,7 +300,9 @@ impl<'a> Run<'a> {
             return (Fate::Moment(now + Duration::from_millis(moment)), None);
         };
         let after = Duration::from_millis(life / 10 + self.random.below(life * 3 / 2));
-        let times = 1 + i64::try_from(self.random.below(8)).unwrap_or_default();
+        // A relay comes to its steps only while it holds the lease.
+        let often = if is_of_relay(*step) { 2 } else { 8 };
+        let times = 1 + i64::try_from(self.random.below(often)).unwrap_or_default();
         let last = now + after + Duration::from_millis(life + 2000);
         let die_at = DieAt {
             step: *step,
@@ -386,4 +391,8 @@ impl<'a> Run<'a> {
         };
         Ok(compare(&rows, &found, order))
     }
+}
+
+fn is_of_relay(step: Step) -> bool {
+    step.name().starts_with("relay")
 }
