@@ -75,6 +75,7 @@
 //! * `decimal`: `Decimal` columns of rust_decimal.
 //! * `json`: any serde type as a JSON column.
 //! * `tls`: TLS to MySQL and Redis through rustls.
+//! * `failpoints`: tells a crash test of each [`step`]; not for production.
 #![forbid(unsafe_code)]
 
 // The derives write `::headwater::…`; this makes them work inside the crate as well.

@@ -35,6 +35,18 @@ pub(crate) struct Runtime {
     names: HashMap<&'static str, usize>,
 }
 
+/// What a runtime is made of; the fields are those of [`Runtime`].
+pub(crate) struct Parts {
+    pub(crate) mysql: Vec<MysqlPool>,
+    pub(crate) redis: Vec<RedisPool>,
+    pub(crate) senders: Vec<Arc<Sender>>,
+    pub(crate) outboxes: Vec<OutboxRoute>,
+    pub(crate) steps: Steps,
+    pub(crate) streams: HashMap<&'static str, usize>,
+    pub(crate) groups: Vec<(&'static str, String)>,
+    pub(crate) tables: Vec<Option<Registered>>,
+}
+
 /// A registered table.
 #[derive(Debug)]
 pub(crate) struct Registered {
@@ -126,30 +138,22 @@ impl Registered {
 }
 
 impl Runtime {
-    pub(crate) fn new(
-        mysql: Vec<MysqlPool>,
-        redis: Vec<RedisPool>,
-        senders: Vec<Arc<Sender>>,
-        streams: HashMap<&'static str, usize>,
-        groups: Vec<(&'static str, String)>,
-        tables: Vec<Option<Registered>>,
-        outboxes: Vec<OutboxRoute>,
-        steps: Steps,
-    ) -> Self {
-        let names = tables
+    pub(crate) fn new(parts: Parts) -> Self {
+        let names = parts
+            .tables
             .iter()
             .enumerate()
             .filter_map(|(i, t)| Some((t.as_ref()?.def.name, i)))
             .collect();
         Runtime {
-            mysql,
-            redis,
-            senders,
-            outboxes,
-            steps,
-            streams,
-            groups,
-            tables,
+            mysql: parts.mysql,
+            redis: parts.redis,
+            senders: parts.senders,
+            outboxes: parts.outboxes,
+            steps: parts.steps,
+            streams: parts.streams,
+            groups: parts.groups,
+            tables: parts.tables,
             names,
         }
     }

@@ -11,7 +11,7 @@ use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{MysqlOptions, MysqlPool, Observer, StatementEvent};
 use crate::redis::{RedisOptions, RedisPool};
-use crate::runtime::{OutboxRoute, Registered, Routed, Runtime};
+use crate::runtime::{OutboxRoute, Parts, Registered, Routed, Runtime};
 use crate::schema::Schema;
 use crate::session::{EntityOps, Of};
 #[cfg(feature = "failpoints")]
@@ -262,16 +262,16 @@ impl EngineBuilder {
             let index = u32::try_from(wanted.index).unwrap_or(u32::MAX);
             tables[wanted.index] = Some(Registered::new(wanted.def, index, rank, pool, streams, wanted.ops));
         }
-        Ok(Engine::around(Runtime::new(
+        Ok(Engine::around(Runtime::new(Parts {
             mysql,
             redis,
             senders,
-            streams,
-            self.groups,
-            tables,
             outboxes,
-            self.steps,
-        )))
+            steps: self.steps,
+            streams,
+            groups: self.groups,
+            tables,
+        })))
     }
 
     /// The ways by the outbox: for each database with tables that publish to durable streams, one to each Redis

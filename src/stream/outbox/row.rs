@@ -235,8 +235,8 @@ mod tests {
     fn event(stream: &str, number: usize, payload: Vec<u8>) -> Outgoing {
         Outgoing {
             stream: Cow::Owned(stream.to_owned()),
-            max_len: (number % 3 == 0).then_some(number as u64),
-            max_age: (number % 4 == 0).then(|| Duration::from_millis(number as u64)),
+            max_len: number.is_multiple_of(3).then_some(number as u64),
+            max_age: number.is_multiple_of(4).then(|| Duration::from_millis(number as u64)),
             id: format!("id-{number}"),
             payload,
             tags: vec![("n".to_owned(), number.to_string()); number % 3],
