@@ -29,13 +29,20 @@ const DEFAULT: &str = "default";
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct EngineBuilder {
     mysql: Vec<(String, String, MysqlOptions)>,
-    redis: Vec<(String, String, RedisOptions)>,
+    redis: Vec<(String, RedisOrigin, RedisOptions)>,
     tables: Vec<Wanted>,
     streams: Vec<(Stream, String)>,
     groups: Vec<(&'static str, String)>,
     observer: Option<Observer>,
     sender: SenderOptions,
     steps: Steps,
+}
+
+/// Where a Redis pool's connections come from.
+enum RedisOrigin {
+    Url(String),
+    #[cfg(feature = "r2d2_redis")]
+    Pool(r2d2_redis::r2d2::Pool<r2d2_redis::RedisConnectionManager>),
 }
 
 /// A table that was registered.
@@ -91,7 +98,51 @@ impl EngineBuilder {
 
     /// A Redis pool with options.
     pub fn redis_pool_with(mut self, name: impl Into<String>, url: impl Into<String>, options: RedisOptions) -> Self {
-        self.redis.push((name.into(), url.into(), options));
+        self.redis.push((name.into(), RedisOrigin::Url(url.into()), options));
+        self
+    }
+
+    /// A Redis pool over the connections of a pool of `r2d2_redis` 0.14 that the application has already. With feature
+    /// `r2d2_redis` only.
+    ///
+    /// Threads that wait keep a connection of it for as long as they live: the engine's sender one, and each consumer
+    /// one. Publishing by hand, figures, dead letters and `Event::ack` take one more for a moment. So the pool's
+    /// `max_size` is at least 2 + the consumers that are alive at a time + what the application itself uses at a time.
+    ///
+    /// A connection is given back in the state in which `r2d2_redis` makes it, without timeouts; one on which an
+    /// answer is missing is closed instead.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "r2d2_redis")]
+    /// # fn demo() -> Result<(), Box<dyn std::error::Error>> {
+    /// use headwater::prelude::*;
+    /// use r2d2_redis::{RedisConnectionManager, r2d2};
+    ///
+    /// let manager = RedisConnectionManager::new("redis://localhost")?;
+    /// let pool = r2d2::Pool::builder().max_size(10).build(manager)?;
+    /// let engine = Engine::builder().redis_from_r2d2("default", pool.clone()).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "r2d2_redis")]
+    pub fn redis_from_r2d2(
+        self,
+        name: impl Into<String>,
+        pool: r2d2_redis::r2d2::Pool<r2d2_redis::RedisConnectionManager>,
+    ) -> Self {
+        self.redis_from_r2d2_with(name, pool, RedisOptions::default())
+    }
+
+    /// As [`redis_from_r2d2`](EngineBuilder::redis_from_r2d2), with options: the I/O timeout, the connect timeout (how
+    /// long a connection of the pool is waited for) and the startup deadline. The others are the pool's affair.
+    #[cfg(feature = "r2d2_redis")]
+    pub fn redis_from_r2d2_with(
+        mut self,
+        name: impl Into<String>,
+        pool: r2d2_redis::r2d2::Pool<r2d2_redis::RedisConnectionManager>,
+        options: RedisOptions,
+    ) -> Self {
+        self.redis.push((name.into(), RedisOrigin::Pool(pool), options));
         self
     }
 
@@ -184,8 +235,13 @@ impl EngineBuilder {
             }
         }
         let mut redis = Vec::new();
-        for (name, url, options) in &self.redis {
-            match RedisPool::open(name, url, options.clone()) {
+        for (name, origin, options) in &self.redis {
+            let opened = match origin {
+                RedisOrigin::Url(url) => RedisPool::open(name, url, options.clone()),
+                #[cfg(feature = "r2d2_redis")]
+                RedisOrigin::Pool(pool) => RedisPool::lent(name, pool.clone(), options.clone()),
+            };
+            match opened {
                 Ok(pool) => redis.push(pool),
                 Err(error) => problems.push(error),
             }

@@ -10,11 +10,20 @@ use headwater_testkit::redis::streams::StreamRangeReply;
 use headwater_testkit::redis::{Commands as _, Connection};
 
 use super::*;
-use crate::redis::testing::{command, database, impatient_pool, pool, private, until};
+use crate::redis::testing::{Over, command, database, private, until};
 use crate::stream::Stream;
 
 const USERS: Stream = Stream::new("UserStream");
 const OTHERS: Stream = Stream::new("OtherStream");
+
+/// A pool of this module's client.
+fn pool(url: &str) -> RedisPool {
+    Over::of(module_path!()).pool(url)
+}
+
+fn impatient_pool(url: &str, patience: Duration) -> RedisPool {
+    Over::of(module_path!()).impatient_pool(url, patience)
+}
 
 fn event(stream: &Stream, number: usize) -> Outgoing {
     Outgoing::new(stream, format!("id-{number}"), format!("event {number}").into_bytes())
@@ -300,6 +309,7 @@ fn close_returns_what_it_could_not_send() {
     servers.redis_server().unwrap().kill().unwrap();
     sender.send(events(&USERS, 0..3)).unwrap();
     sender.send(events(&USERS, 3..5)).unwrap();
+    until("the outage to be noticed", || sender.delivery().last_error.is_some());
     let error = sender.close(Duration::from_millis(50)).unwrap_err();
     let ErrorKind::Unsent { unsent, reason } = error.kind() else {
         panic!("{error:?}");

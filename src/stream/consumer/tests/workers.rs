@@ -37,8 +37,10 @@ fn worker() {
 }
 
 fn start(url: &str) -> Child {
+    // The path of this module, which is one of two, without the name of the crate.
+    let module = module_path!().split_once("::").unwrap().1;
     Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "stream::consumer::tests::workers::worker"])
+        .args(["--ignored", "--exact", &format!("{module}::worker")])
         .env(URL, url)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
