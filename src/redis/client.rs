@@ -1,6 +1,7 @@
 //! The client: connections that are opened by a URL.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::{Connection, RedisError, Value};
@@ -57,15 +58,13 @@ fn fault(error: RedisError) -> Fault {
 }
 
 fn is_interrupted(error: &RedisError) -> bool {
-    let mut next = std::error::Error::source(error);
-    while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.kind() == io::ErrorKind::Interrupted;
-        }
-        next = error.source();
-    }
-    false
+    // The client keeps the system's error behind a pointer, and the pointer is what it gives as the source.
+    let kept = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Kept>());
+    let system = kept.and_then(|kept| kept.downcast_ref::<io::Error>());
+    system.is_some_and(|system| system.kind() == io::ErrorKind::Interrupted)
 }
+
+type Kept = Arc<dyn std::error::Error + Send + Sync>;
 
 fn reply(value: Value) -> Reply {
     match value {

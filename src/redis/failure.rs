@@ -64,6 +64,11 @@ impl Refusal {
         self.code == "NOGROUP" || self.detail.contains("NOGROUP")
     }
 
+    /// There is no such key.
+    pub(crate) fn no_key(&self) -> bool {
+        self.code == "ERR" && self.detail.starts_with("no such key")
+    }
+
     /// The server does not know the command, or not in this form.
     pub(crate) fn unknown_command(&self) -> bool {
         self.code == "ERR" && self.detail.starts_with("unknown command")

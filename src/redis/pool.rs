@@ -81,7 +81,7 @@ impl RedisPool {
     /// server cannot be reached, refuses the login or is still loading at the deadline of the options.
     pub(crate) fn open(name: &str, url: &str, options: RedisOptions) -> Result<RedisPool> {
         let name: Arc<str> = name.into();
-        let origin = Origin::Address(Address::parse(&name, url)?);
+        let origin = Origin::Address(Address::parse(&name, url, options.root_certificate.as_deref())?);
         let maker = Arc::new(Maker { name, origin, options });
         let links = r2d2::Pool::builder()
             .max_size(maker.options.connections)

@@ -2,7 +2,7 @@
 
 mod builder;
 mod deliver;
-mod event;
+pub(in crate::stream) mod event;
 pub(crate) mod group;
 mod pass;
 mod run;

@@ -39,16 +39,16 @@ impl Consumer {
         handler: Handler<'_>,
     ) -> Result<usize, Trouble> {
         let start = Instant::now();
-        for _ in 0..3 {
+        let mut remade = 0;
+        loop {
             let left = block.saturating_sub(start.elapsed());
             match self.attempt(count, left, manner, handler) {
-                Err(Trouble::Redis(failure)) if group_is_gone(&failure) => {}
+                Err(Trouble::Redis(failure)) if group_is_gone(&failure) && remade < 3 => remade += 1,
                 // A loop looks first whether the signal told it to stop.
                 Err(Trouble::Redis(failure)) if failure.is_interrupted() && manner == Manner::OneCall => {}
                 result => return result,
             }
         }
-        self.attempt(count, block.saturating_sub(start.elapsed()), manner, handler)
     }
 
     fn attempt(

@@ -8,6 +8,8 @@ mod figures;
 mod groups;
 mod looping;
 mod one_command;
+mod signals;
+mod starting;
 mod upstream;
 mod workers;
 
