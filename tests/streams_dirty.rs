@@ -11,6 +11,7 @@ use headwater::stream::{
     Consumer, ConsumerBuilder, DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, DirtyEvent,
 };
 use headwater::table::Value;
+use headwater_testkit::Database;
 
 const ALL: Stream = Stream::new("UserStream");
 const STATUS: Stream = Stream::new("UserStatusStream");
@@ -35,6 +36,44 @@ struct User {
     age: u8,
 }
 impl Entity for User {}
+
+const TEXTS: Stream = Stream::new("TextStream");
+const MEMOS: Stream = Stream::new("MemoStream");
+const PAGES: Stream = Stream::new("PageStream");
+const TITLES: Stream = Stream::new("TitleStream");
+
+#[derive(Debug, Clone, Default, Table)]
+#[table(name = "notes", stream(TEXTS))]
+struct Note {
+    #[column(id)]
+    id: u64,
+    text: String,
+}
+impl Entity for Note {}
+
+#[derive(Debug, Clone, Default, Table)]
+#[table(name = "memos", stream(TEXTS), stream(MEMOS))]
+struct Memo {
+    #[column(id)]
+    id: u64,
+    text: String,
+}
+impl Entity for Memo {}
+
+#[derive(Debug, Clone, Default, Table)]
+#[table(name = "pages", soft_delete, stream(PAGES), stream(TITLES, on = ""))]
+struct Page {
+    #[column(id)]
+    id: u64,
+    #[column(triggers(TITLES))]
+    title: String,
+    text: Option<String>,
+    #[column(updated_at)]
+    updated_at: chrono::NaiveDateTime,
+    #[column(deleted_at)]
+    deleted_at: Option<chrono::NaiveDateTime>,
+}
+impl Entity for Page {}
 
 const TABLE: &str = "CREATE TABLE UserEntity (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, \
                      name VARCHAR(100) NOT NULL, status ENUM('active', 'banned') NOT NULL, \
@@ -77,11 +116,16 @@ fn spelled(event: &DirtyEvent) -> String {
     format!("{table} {id} {kind}{}", changes.concat())
 }
 
-/// The steps of the issue's example, with the consumers made by `make`.
-fn example(make: fn(ConsumerBuilder) -> headwater::Result<Consumer>) {
+/// An engine of the example's table.
+fn engine() -> (Database, Engine) {
     let (database, builder) = database();
     sql(&database, &[TABLE]);
     let engine = builder.entity::<User>().build().unwrap();
+    (database, engine)
+}
+
+/// The steps of the issue's example, with the consumers made by `make`.
+fn example(engine: &Engine, make: fn(ConsumerBuilder) -> headwater::Result<Consumer>) {
     let mut all = make(engine.consumer(&ALL)).unwrap();
     let mut status = make(engine.consumer(&STATUS)).unwrap();
     let mut session = engine.session();
@@ -118,7 +162,7 @@ fn example(make: fn(ConsumerBuilder) -> headwater::Result<Consumer>) {
         ["name", "age"]
     );
     assert_eq!(changes[1].old_value().unwrap(), Value::UInt(17));
-    nothing(&engine, &mut status);
+    nothing(engine, &mut status);
 
     // With a column that triggers, the whole change is told.
     session[ana].age = 19;
@@ -133,21 +177,150 @@ fn example(make: fn(ConsumerBuilder) -> headwater::Result<Consumer>) {
     let deleted = events(&mut all, 1);
     assert_eq!(spelled(&deleted[0]), format!("UserEntity 1 {DIRTY_STREAM_DELETE}"));
     assert_eq!(events(&mut status, 1), deleted);
-    nothing(&engine, &mut all);
-    nothing(&engine, &mut status);
+    nothing(engine, &mut all);
+    nothing(engine, &mut status);
     assert_eq!(engine.stats(&ALL).unwrap().length, 0);
+}
+
+/// TestGenerate, its part on dirty streams.
+#[test]
+#[allow(non_snake_case)]
+fn TestGenerate_dirty_streams() {
+    let (_database, engine) = engine();
+    example(&engine, ConsumerBuilder::single);
     engine.close(Duration::from_secs(30)).unwrap();
 }
 
 #[test]
-#[allow(non_snake_case)]
-fn TestGenerate_dirty_streams() {
-    example(ConsumerBuilder::single);
+fn the_example_consumed_by_one_of_many() {
+    let (_database, engine) = engine();
+    example(&engine, ConsumerBuilder::many);
+    engine.close(Duration::from_secs(30)).unwrap();
 }
 
+#[cfg(feature = "r2d2_redis")]
 #[test]
-fn the_example_consumed_by_one_of_many() {
-    example(ConsumerBuilder::many);
+fn the_example_over_a_pool_that_the_application_has() {
+    let (database, _) = database();
+    sql(&database, &[TABLE]);
+    let manager = r2d2_redis::RedisConnectionManager::new(database.redis_url()).unwrap();
+    // The sender, two consumers, a short call.
+    let pool = r2d2_redis::r2d2::Pool::builder().max_size(4).build(manager).unwrap();
+    let engine = Engine::builder()
+        .mysql(database.mysql_url())
+        .redis_from_r2d2("default", pool.clone())
+        .entity::<User>()
+        .build()
+        .unwrap();
+    example(&engine, ConsumerBuilder::single);
+    engine.close(Duration::from_secs(30)).unwrap();
+    drop(engine);
+    // All of it is the application's again.
+    let all: Vec<_> = (0..4).map(|_| pool.get().unwrap()).collect();
+    assert_eq!(all.len(), 4);
+}
+
+/// Two entities on one stream, and one entity on two streams, each of which gets all: of the later change-data tests.
+#[test]
+fn two_entities_on_one_stream_and_one_entity_on_two() {
+    let (database, builder) = database();
+    let engine = builder.entity::<Note>().entity::<Memo>().build().unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let mut texts = engine.consumer(&TEXTS).single().unwrap();
+    let mut memos = engine.consumer(&MEMOS).single().unwrap();
+    let mut session = engine.session();
+    let note = session.insert(Note::default());
+    session.flush().unwrap();
+    let memo = session.insert(Memo::default());
+    session.flush().unwrap();
+    session[note].text = "x".into();
+    session[memo].text = "y".into();
+    session.flush().unwrap();
+    session.delete(note).unwrap();
+    session.flush().unwrap();
+    let all: Vec<String> = events(&mut texts, 5).iter().map(spelled).collect();
+    assert_eq!(all[..2], ["notes 1 1", "memos 1 1"]);
+    let mut updates = all[2..4].to_vec();
+    updates.sort();
+    assert_eq!(
+        updates,
+        ["memos 1 2 text: \"\" -> \"y\"", "notes 1 2 text: \"\" -> \"x\""]
+    );
+    assert_eq!(all[4], "notes 1 3");
+    let own: Vec<String> = events(&mut memos, 2).iter().map(spelled).collect();
+    assert_eq!(own, ["memos 1 1", "memos 1 2 text: \"\" -> \"y\""]);
+    drop(database);
+}
+
+/// A handler's error leads to another delivery; two workers split the events without overlap.
+#[test]
+fn a_handlers_error_leads_to_redelivery_and_two_workers_split_the_rest() {
+    let (_database, engine) = engine();
+    let mut session = engine.session();
+    for _ in 0..10 {
+        session.insert(User::default());
+    }
+    session.flush().unwrap();
+    let mut consumers = [
+        engine.consumer(&ALL).many().unwrap(),
+        engine.consumer(&ALL).many().unwrap(),
+    ];
+    while engine.delivery().queued > 0 {
+        std::thread::yield_now();
+    }
+    let error = consumers[0].consume(5, Duration::ZERO, |_| Err("simulated crash".into()));
+    assert!(error.unwrap_err().to_string().contains("simulated crash"));
+    let mut seen = Vec::new();
+    for consumer in &mut consumers {
+        let count = consumer.consume(5, Duration::ZERO, |events| {
+            for event in events {
+                seen.push((event.deliveries(), event.dirty()?.entity_id.as_u64().unwrap()));
+            }
+            Ok(())
+        });
+        assert_eq!(count.unwrap(), 5);
+    }
+    let expected: Vec<(u32, u64)> = (1..=10).map(|id| (if id <= 5 { 2 } else { 1 }, id)).collect();
+    assert_eq!(seen, expected);
+}
+
+/// A soft delete is told as a delete, a restore as an update; a stream may have triggers alone.
+#[test]
+fn soft_deletes_restores_and_triggers_alone() {
+    let (_database, builder) = database();
+    let engine = builder.entity::<Page>().build().unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let mut all = engine.consumer(&PAGES).single().unwrap();
+    let mut titles = engine.consumer(&TITLES).single().unwrap();
+    let mut session = engine.session();
+    let page = session.insert(Page::default());
+    session.flush().unwrap();
+    session.delete(page).unwrap();
+    session.flush().unwrap();
+    session.restore(page).unwrap();
+    session.flush().unwrap();
+    session[page].text = Some("x".into());
+    session.flush().unwrap();
+    session[page].title = "y".into();
+    session[page].text = None;
+    session.flush().unwrap();
+    session.force_delete(page).unwrap();
+    session.flush().unwrap();
+    let told: Vec<String> = events(&mut all, 6).iter().map(spelled).collect();
+    let both = "pages 1 2 title: \"\" -> \"y\" text: \"x\" -> NULL";
+    assert_eq!(
+        told,
+        [
+            "pages 1 1",
+            "pages 1 3",
+            "pages 1 2",
+            "pages 1 2 text: NULL -> \"x\"",
+            both,
+            "pages 1 3"
+        ]
+    );
+    let told: Vec<String> = events(&mut titles, 1).iter().map(spelled).collect();
+    assert_eq!(told, [both]);
 }
 
 #[test]

@@ -51,7 +51,7 @@ struct Maker {
 
 /// Where connections come from.
 enum Origin {
-    Address(Address),
+    Address(Box<Address>),
     #[cfg(feature = "r2d2_redis")]
     Lender(Lender),
 }
@@ -81,7 +81,11 @@ impl RedisPool {
     /// server cannot be reached, refuses the login or is still loading at the deadline of the options.
     pub(crate) fn open(name: &str, url: &str, options: RedisOptions) -> Result<RedisPool> {
         let name: Arc<str> = name.into();
-        let origin = Origin::Address(Address::parse(&name, url, options.root_certificate.as_deref())?);
+        let origin = Origin::Address(Box::new(Address::parse(
+            &name,
+            url,
+            options.root_certificate.as_deref(),
+        )?));
         let maker = Arc::new(Maker { name, origin, options });
         let links = r2d2::Pool::builder()
             .max_size(maker.options.connections)

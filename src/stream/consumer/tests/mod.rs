@@ -7,6 +7,7 @@ mod failures;
 mod figures;
 mod groups;
 mod looping;
+mod malformed;
 mod one_command;
 mod signals;
 mod starting;
