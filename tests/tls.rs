@@ -14,6 +14,7 @@ use headwater_testkit::wait_until;
 const SIGNUPS: Stream = Stream::new("SignupStream");
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Certificate and key are for these tests, and the authority's key is gone: nobody else trusts them.
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name)
 }

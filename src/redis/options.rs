@@ -79,6 +79,17 @@ impl RedisOptions {
 
     /// The certificate (PEM) of the authority that signs the server's, for `rediss://` URLs. It takes the place of the
     /// public authorities, which are trusted where none is given. Needs the feature `tls`.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use headwater::prelude::*;
+    /// use headwater::redis::RedisOptions;
+    ///
+    /// let options = RedisOptions::default().with_root_certificate(std::fs::read("authority.pem")?);
+    /// let engine = Engine::builder().redis_pool_with("default", "rediss://app:secret@cache", options).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificate = Some(pem.into());

@@ -246,6 +246,25 @@ fn out_of_memory_and_read_only_heal() {
 }
 
 #[test]
+fn a_user_who_may_add_and_nothing_else_is_served_one_by_one() {
+    let database = database();
+    let mut redis = database.redis().unwrap();
+    command::<()>(
+        &mut redis,
+        "ACL SETUSER adder on >secret ~* -@all +xadd +ping +select +client",
+    );
+    let url = database.redis_url().replace("redis://", "redis://adder:secret@");
+    let sender = Sender::start(pool(&url), quick()).unwrap();
+    sender.send(events(&USERS, 0..3)).unwrap();
+    sender.send(events(&USERS, 3..50)).unwrap();
+    drained(&sender);
+    assert_eq!(payloads(&mut redis, &USERS), numbered(0..50));
+    let delivery = sender.delivery();
+    assert_eq!((delivery.sent, delivery.failed), (50, 0));
+    command::<()>(&mut redis, "ACL DELUSER adder");
+}
+
+#[test]
 fn a_full_channel_blocks_until_there_is_room() {
     let servers = private(false);
     let database = servers.database().unwrap();
