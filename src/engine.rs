@@ -16,7 +16,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
 use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
-use crate::stream::{ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Stream, StreamStats, broker, stats};
+use crate::stream::{
+    ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Outbox, Stream, StreamStats, broker, outbox, stats,
+};
+
+/// What stands for a deadline beyond the clock's range.
+const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The immutable runtime of an application: pools, registered tables, senders.
 ///
@@ -77,7 +82,10 @@ impl Engine {
             PoolTables {
                 pool: pool.clone(),
                 tables: defs.collect(),
-                extra: Vec::new(),
+                extra: match self.runtime.outboxes.iter().any(|route| route.mysql == i) {
+                    true => outbox::tables(),
+                    false => Vec::new(),
+                },
             }
         });
         Schema::new(pools.collect())
@@ -153,11 +161,18 @@ impl Engine {
 
     /// The figures of the delivery of events, of all Redis pools together.
     pub fn delivery(&self) -> Delivery {
+        let relays = self.runtime.outboxes.iter().map(|route| route.relay.figures());
         self.runtime
             .senders
             .iter()
             .map(|sender| sender.delivery())
+            .chain(relays)
             .fold(Delivery::default(), Delivery::plus)
+    }
+
+    /// The outbox, where events of durable streams wait: its backlog, rows set aside, and relaying by hand.
+    pub fn outbox(&self) -> Outbox {
+        Outbox::new(self.runtime.outboxes.iter().map(|route| route.relay.clone()).collect())
     }
 
     /// The events that were not delivered and are kept, the newest 1,000 for each Redis pool; they are forgotten
@@ -170,7 +185,8 @@ impl Engine {
             .collect()
     }
 
-    /// Takes no more events and waits until all are sent, at most this long.
+    /// Takes no more events and waits until all are sent, at most this long. What the outbox still holds then stays
+    /// there, for the next process that relays it.
     ///
     /// # Errors
     ///
@@ -193,6 +209,11 @@ impl Engine {
                 other => return Err(Error::new(other)),
             }
         }
+        // Only now: a sender may just have spilled its events.
+        let until = until.unwrap_or_else(|| Instant::now() + LONG);
+        let workers = || self.runtime.outboxes.iter().filter_map(|route| route.worker.as_ref());
+        workers().for_each(|worker| worker.begin_close(until));
+        workers().for_each(|worker| worker.wait(until));
         if all.is_empty() {
             return Ok(());
         }

@@ -76,6 +76,7 @@
 //! * `json`: any serde type as a JSON column.
 //! * `tls`: TLS to MySQL and Redis through rustls.
 //! * `r2d2_redis`: Redis through a pool of `r2d2_redis` 0.14 that the application has already.
+//! * `failpoints`: tells a crash test of each [`step`]; not for production.
 #![forbid(unsafe_code)]
 
 // The derives write `::headwater::…`; this makes them work inside the crate as well.

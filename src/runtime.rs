@@ -9,6 +9,7 @@ use crate::mysql::MysqlPool;
 use crate::redis::RedisPool;
 use crate::session::EntityOps;
 use crate::step::Steps;
+use crate::stream::outbox::{Relay, RelayWorker};
 use crate::stream::{Publication, Sender, Stream};
 use crate::table::{Table, TableDef};
 
@@ -21,6 +22,8 @@ pub(crate) struct Runtime {
     pub(crate) redis: Vec<RedisPool>,
     /// Senders, one for each Redis pool, in the same order.
     pub(crate) senders: Vec<Arc<Sender>>,
+    /// The ways from a database to a Redis pool by the outbox.
+    pub(crate) outboxes: Vec<OutboxRoute>,
     /// Who is told of the steps of a change's way.
     pub(crate) steps: Steps,
     /// The pool of each stream that is registered, by its name.
@@ -32,10 +35,24 @@ pub(crate) struct Runtime {
     names: HashMap<&'static str, usize>,
 }
 
+/// What a runtime is made of; the fields are those of [`Runtime`].
+pub(crate) struct Parts {
+    pub(crate) mysql: Vec<MysqlPool>,
+    pub(crate) redis: Vec<RedisPool>,
+    pub(crate) senders: Vec<Arc<Sender>>,
+    pub(crate) outboxes: Vec<OutboxRoute>,
+    pub(crate) steps: Steps,
+    pub(crate) streams: HashMap<&'static str, usize>,
+    pub(crate) groups: Vec<(&'static str, String)>,
+    pub(crate) tables: Vec<Option<Registered>>,
+}
+
 /// A registered table.
 #[derive(Debug)]
 pub(crate) struct Registered {
     pub(crate) def: &'static TableDef,
+    /// Its process-wide index.
+    pub(crate) index: u32,
     /// Its place among the tables: parents before children.
     pub(crate) rank: u32,
     /// Its pool in `Runtime::mysql`.
@@ -53,11 +70,46 @@ pub(crate) struct Registered {
 pub(crate) struct Routed {
     pub(crate) publication: &'static Publication,
     pub(crate) sender: usize,
+    /// For a durable stream the way of its events in `Runtime::outboxes`.
+    pub(crate) outbox: Option<usize>,
+}
+
+/// The way of events from the outbox of a database to a Redis pool.
+pub(crate) struct OutboxRoute {
+    /// The pool in `Runtime::mysql`.
+    pub(crate) mysql: usize,
+    pub(crate) relay: Arc<Relay>,
+    /// The relay's thread; `None` where another process relays.
+    pub(crate) worker: Option<Arc<RelayWorker>>,
+}
+
+impl OutboxRoute {
+    /// The name of the Redis pool.
+    pub(crate) fn redis_name(&self) -> &str {
+        self.relay.redis_name()
+    }
+
+    /// There are rows to relay.
+    pub(crate) fn wake(&self) {
+        if let Some(worker) = &self.worker {
+            worker.wake();
+        }
+    }
+}
+
+impl std::fmt::Debug for OutboxRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutboxRoute")
+            .field("mysql", &self.mysql)
+            .field("redis", &self.redis_name())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Registered {
     pub(crate) fn new(
         def: &'static TableDef,
+        index: u32,
         rank: u32,
         mysql: usize,
         streams: Vec<Routed>,
@@ -65,6 +117,7 @@ impl Registered {
     ) -> Self {
         Registered {
             def,
+            index,
             rank,
             mysql,
             streams,
@@ -85,28 +138,22 @@ impl Registered {
 }
 
 impl Runtime {
-    pub(crate) fn new(
-        mysql: Vec<MysqlPool>,
-        redis: Vec<RedisPool>,
-        senders: Vec<Arc<Sender>>,
-        streams: HashMap<&'static str, usize>,
-        groups: Vec<(&'static str, String)>,
-        tables: Vec<Option<Registered>>,
-        steps: Steps,
-    ) -> Self {
-        let names = tables
+    pub(crate) fn new(parts: Parts) -> Self {
+        let names = parts
+            .tables
             .iter()
             .enumerate()
             .filter_map(|(i, t)| Some((t.as_ref()?.def.name, i)))
             .collect();
         Runtime {
-            mysql,
-            redis,
-            senders,
-            steps,
-            streams,
-            groups,
-            tables,
+            mysql: parts.mysql,
+            redis: parts.redis,
+            senders: parts.senders,
+            outboxes: parts.outboxes,
+            steps: parts.steps,
+            streams: parts.streams,
+            groups: parts.groups,
+            tables: parts.tables,
             names,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Engine;
 use super::rank::ranks;
@@ -10,17 +11,23 @@ use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{MysqlOptions, MysqlPool, Observer, StatementEvent};
 use crate::redis::{RedisOptions, RedisPool};
-use crate::runtime::{Registered, Routed, Runtime};
+use crate::runtime::{OutboxRoute, Parts, Registered, Routed, Runtime};
 use crate::schema::Schema;
 use crate::session::{EntityOps, Of};
 #[cfg(feature = "failpoints")]
 use crate::step::Step;
 use crate::step::Steps;
-use crate::stream::{DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, Stream};
+use crate::stream::outbox::{Relay, RelayOptions, RelayWorker};
+use crate::stream::{
+    DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, SpillTo, Stream,
+};
 use crate::table::{MAX_COLUMNS, TableDef};
 
 /// The name of the pool that is meant where none is named.
 const DEFAULT: &str = "default";
+
+/// How long the lease of a relay holds when its process died.
+const LEASE: Duration = Duration::from_secs(5);
 
 /// Describes an engine; see [`Engine::builder`].
 ///
@@ -35,6 +42,8 @@ pub struct EngineBuilder {
     groups: Vec<(&'static str, String)>,
     observer: Option<Observer>,
     sender: SenderOptions,
+    lease: Option<Duration>,
+    relay_elsewhere: bool,
     steps: Steps,
 }
 
@@ -105,9 +114,10 @@ impl EngineBuilder {
     /// A Redis pool over the connections of a pool of `r2d2_redis` 0.14 that the application has already. With feature
     /// `r2d2_redis` only.
     ///
-    /// Threads that wait keep a connection of it for as long as they live: the engine's sender one, and each consumer
-    /// one. Publishing by hand, figures, dead letters and `Event::ack` take one more for a moment. So the pool's
-    /// `max_size` is at least 2 + the consumers that are alive at a time + what the application itself uses at a time.
+    /// Threads that wait keep a connection of it for as long as they live: the engine's sender one, the relay of an
+    /// outbox one for each MySQL pool with durable streams, and each consumer one. Publishing by hand, figures, dead
+    /// letters and `Event::ack` take one more for a moment. So the pool's `max_size` is at least 2, or 3 with an
+    /// outbox, + the consumers that are alive at a time + what the application itself uses at a time.
     ///
     /// A connection is given back in the state in which `r2d2_redis` makes it, without timeouts; one on which an
     /// answer is missing is closed instead.
@@ -212,6 +222,22 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether this engine relays the outbox to Redis by a thread of its own; it does where nothing is said. Without,
+    /// events of durable streams wait until another process relays them, by
+    /// [`Outbox::run_relay`](crate::stream::Outbox::run_relay) for example.
+    pub fn relay(mut self, here: bool) -> Self {
+        self.relay_elsewhere = !here;
+        self
+    }
+
+    /// How long the lease of a relay holds when its process died; 5 s where nothing is said, at least 100 ms. A relay
+    /// that lives renews it. Whatever it is, no event is lost or doubled: it only decides how long events wait for
+    /// another process to take over.
+    pub fn relay_lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease.max(Duration::from_millis(100)));
+        self
+    }
+
     /// Checks everything, connects, and starts the senders.
     ///
     /// # Errors
@@ -253,13 +279,27 @@ impl EngineBuilder {
             problems.push(problem);
             return Err(Error::new(ErrorKind::Several { problems }));
         }
+        let outboxes = self.outboxes(&mysql, &redis, &streams_of)?;
         let senders = redis
             .iter()
-            .map(|pool| Sender::start(pool.clone(), self.sender.clone()).map(Arc::new))
+            .map(|pool| {
+                let mut options = self.sender.clone();
+                if let DeliveryPolicy::SpillToOutbox { after, .. } = options.policy {
+                    let route = outboxes
+                        .iter()
+                        .find(|route| route.mysql == 0 && route.redis_name() == pool.name());
+                    options.spill = route.map(|route| SpillTo {
+                        mysql: mysql[0].clone(),
+                        relay: route.worker.clone(),
+                        after,
+                    });
+                }
+                Sender::start(pool.clone(), options).map(Arc::new)
+            })
             .collect::<Result<Vec<Arc<Sender>>>>()?;
         let ranks = ranks(&self.tables.iter().map(|table| table.def).collect::<Vec<_>>());
         let mut tables: Vec<Option<Registered>> = Vec::new();
-        for ((wanted, rank), streams) in self.tables.iter().zip(ranks).zip(streams_of) {
+        for ((wanted, rank), mut streams) in self.tables.iter().zip(ranks).zip(streams_of) {
             if tables.len() <= wanted.index {
                 tables.resize_with(wanted.index + 1, || None);
             }
@@ -268,22 +308,77 @@ impl EngineBuilder {
                 .iter()
                 .position(|(name, ..)| name == wanted.def.mysql)
                 .unwrap_or_default();
-            tables[wanted.index] = Some(Registered::new(wanted.def, rank, pool, streams, wanted.ops));
+            for routed in streams
+                .iter_mut()
+                .filter(|routed| routed.publication.stream.is_durable())
+            {
+                let redis = redis[routed.sender].name();
+                let way = |route: &OutboxRoute| route.mysql == pool && route.redis_name() == redis;
+                routed.outbox = outboxes.iter().position(way);
+            }
+            let index = u32::try_from(wanted.index).unwrap_or(u32::MAX);
+            tables[wanted.index] = Some(Registered::new(wanted.def, index, rank, pool, streams, wanted.ops));
         }
-        Ok(Engine::around(Runtime::new(
+        Ok(Engine::around(Runtime::new(Parts {
             mysql,
             redis,
             senders,
+            outboxes,
+            steps: self.steps,
             streams,
-            self.groups,
+            groups: self.groups,
             tables,
-            self.steps,
-        )))
+        })))
+    }
+
+    /// The ways by the outbox: for each database with tables that publish to durable streams, one to each Redis
+    /// pool of these.
+    fn outboxes(&self, mysql: &[MysqlPool], redis: &[RedisPool], streams: &[Vec<Routed>]) -> Result<Vec<OutboxRoute>> {
+        let mut ways: Vec<(usize, usize)> = Vec::new();
+        for (table, streams) in self.tables.iter().zip(streams) {
+            let Some(database) = mysql.iter().position(|pool| pool.name() == table.def.mysql) else {
+                continue;
+            };
+            let durable = streams.iter().filter(|routed| routed.publication.stream.is_durable());
+            ways.extend(durable.map(|routed| (database, routed.sender)));
+        }
+        let spills = matches!(self.sender.policy, DeliveryPolicy::SpillToOutbox { .. });
+        if spills && !mysql.is_empty() {
+            ways.extend((0..redis.len()).map(|to| (0, to)));
+        }
+        ways.sort_unstable();
+        ways.dedup();
+        let options = RelayOptions {
+            lease: self.lease.unwrap_or(LEASE),
+            backoff: self.sender.backoff,
+            handler: self.sender.handler.clone(),
+            steps: self.steps.clone(),
+            name: format!("{} {}", std::process::id(), ulid::Ulid::generate()),
+        };
+        let route = |(database, to): (usize, usize)| {
+            let relay = Arc::new(Relay::new(mysql[database].clone(), redis[to].clone(), options.clone()));
+            let worker = if self.relay_elsewhere {
+                None
+            } else {
+                Some(Arc::new(RelayWorker::start(Arc::clone(&relay))?))
+            };
+            Ok(OutboxRoute {
+                mysql: database,
+                relay,
+                worker,
+            })
+        };
+        ways.into_iter().map(route).collect()
     }
 
     /// What can be checked without a server.
     fn check(&self) -> Vec<Error> {
         let mut problems = Vec::new();
+        if self.mysql.is_empty() && matches!(self.sender.policy, DeliveryPolicy::SpillToOutbox { .. }) {
+            problems.push(Error::config(
+                "events cannot spill to an outbox without a MySQL pool; add `.mysql(…)`",
+            ));
+        }
         for (kind, names) in [
             ("MySQL", self.mysql.iter().map(|(name, ..)| name).collect::<Vec<_>>()),
             ("Redis", self.redis.iter().map(|(name, ..)| name).collect()),
@@ -335,20 +430,6 @@ impl EngineBuilder {
             wanted.push((stream.name(), pool, "`.stream(…)`".to_owned()));
         }
         let mut found: HashMap<&'static str, usize> = HashMap::new();
-        let declared = self
-            .tables
-            .iter()
-            .flat_map(|table| table.streams)
-            .map(|publication| &publication.stream);
-        for stream in declared.chain(self.streams.iter().map(|(stream, _)| stream)) {
-            // Better refused than a promise that is not kept.
-            if stream.is_durable() {
-                problems.push(Error::config(format!(
-                    "stream `{}` is declared durable, and this version has no outbox yet to keep its events in",
-                    stream.name()
-                )));
-            }
-        }
         for (i, (stream, pool, by)) in wanted.iter().enumerate() {
             if let Some((_, other, first)) = wanted[..i].iter().find(|(name, ..)| name == stream) {
                 if other != pool {
@@ -370,7 +451,11 @@ impl EngineBuilder {
         }
         let routed = |publication: &'static Publication| {
             let sender = *found.get(publication.stream.name())?;
-            Some(Routed { publication, sender })
+            Some(Routed {
+                publication,
+                sender,
+                outbox: None,
+            })
         };
         let routes = self
             .tables

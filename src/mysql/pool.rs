@@ -103,6 +103,8 @@ pub(crate) struct MysqlPool {
     database: Arc<str>,
     /// Makes connections outside of the pool, for statements that may take hours.
     patient: Arc<Manager>,
+    /// Makes connections outside of the pool, like those in it.
+    own: Arc<Manager>,
 }
 
 /// A connection that goes back to its pool when dropped.
@@ -122,6 +124,7 @@ impl MysqlPool {
         };
         let database = Arc::from(manager.driver.get_db_name().unwrap_or_default());
         let patient = Arc::new(manager.patient());
+        let own = Arc::new(manager.with(manager.driver.clone()));
         let first = manager.connect_in_time()?;
         let server = *first.server();
         drop(first);
@@ -138,6 +141,7 @@ impl MysqlPool {
             server,
             database,
             patient,
+            own,
         })
     }
 
@@ -159,6 +163,11 @@ impl MysqlPool {
     /// ALTER TABLE may rebuild a large table. It waits for the locks of others for a minute at most.
     pub(crate) fn dedicated(&self) -> Result<Connection> {
         self.patient.connect_in_time()
+    }
+
+    /// A connection of its own, outside of the pool, for a thread that works for as long as the engine lives.
+    pub(crate) fn separate(&self) -> Result<Connection> {
+        self.own.connect_in_time()
     }
 
     /// A free connection, waited for no longer than the pool's options say.

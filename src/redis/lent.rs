@@ -110,7 +110,7 @@ impl Lender {
         let state = self.pool.state();
         if state.idle_connections == 0 && state.connections >= self.pool.max_size() {
             return format!(
-                "{error}; all {} connections of the pool are taken: the sender has one, and so has each consumer",
+                "{error}; all {} connections of the pool are taken: the sender, a relay and each consumer keep one",
                 self.pool.max_size()
             );
         }

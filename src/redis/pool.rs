@@ -113,8 +113,8 @@ impl RedisPool {
         let lender = Lender::new(pool, &options);
         if lender.size() < FEWEST_LENT {
             return Err(Error::config(format!(
-                "Redis pool `{name}`: an `r2d2_redis` pool of {} connections is too small: the sender keeps one, each \
-                 consumer keeps one, and one more is needed for short calls",
+                "Redis pool `{name}`: an `r2d2_redis` pool of {} connections is too small: the sender, a \
+                 relay and each consumer keep one, and one more is needed for short calls",
                 lender.size()
             )));
         }

@@ -10,7 +10,7 @@ use super::committed::Operation;
 use super::core::{Core, Place};
 use super::execute::{self, Failed};
 use super::plan::{self, Action, Node, Plan};
-use super::publish::publish;
+use super::publish::{self, Events};
 use super::stale::stale;
 use super::ties::{Why, parking_place, ties};
 use super::transaction::{self, Transaction};
@@ -223,15 +223,26 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
 
 /// A flush that is a transaction of its own: one for each pool.
 fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -> Result<FlushReport> {
+    let runtime = core.runtime.clone();
+    let events = |frozen: &Frozen, only: Option<&[usize]>| {
+        let order = plan.steps.iter().flatten().copied();
+        publish::of_frozen(&runtime, frozen, order, |table| {
+            only.is_none_or(|pools| pools.contains(&table.mysql))
+        })
+    };
     if let Some(outcome) = one_statement(core, frozen, plan, broken) {
         let statements = outcome?;
-        return finish(core, frozen, plan, statements, None);
+        let events = events(frozen, None)?;
+        return finish(core, frozen, plan, statements, None, events);
     }
     let mut transaction = Transaction::default();
-    let runtime = core.runtime.clone();
-    let executed = execute_all(&runtime, &mut transaction, frozen, plan, broken);
-    let statements = match executed {
-        Ok(statements) => statements,
+    let executed = execute_all(&runtime, &mut transaction, frozen, plan, broken).and_then(|statements| {
+        let events = events(frozen, None)?;
+        events.write_durable(&runtime, &mut transaction)?;
+        Ok((statements, events))
+    });
+    let (statements, told_of) = match executed {
+        Ok(executed) => executed,
         Err(failed) => {
             transaction.abandon();
             return Err(told(failed, &runtime, &mut transaction, frozen));
@@ -240,10 +251,13 @@ fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -
     runtime.steps.at(Step::FlushExecuted);
     let (committed, outcome) = transaction.commit();
     match outcome {
-        Ok(()) => finish(core, frozen, plan, statements, None),
+        Ok(()) => finish(core, frozen, plan, statements, None, told_of),
         // Of several pools some may have committed before.
         Err(error) if committed.is_empty() => Err(error),
-        Err(error) => finish(core, frozen, plan, statements, Some(&committed)).and(Err(error)),
+        Err(error) => {
+            let told_of = events(frozen, Some(&committed))?;
+            finish(core, frozen, plan, statements, Some(&committed), told_of).and(Err(error))
+        }
     }
 }
 
@@ -260,6 +274,10 @@ fn is_one_statement(runtime: &Runtime, frozen: &Frozen, plan: &Plan, broken: &[B
 /// Runs such a plan without BEGIN and COMMIT.
 fn one_statement(core: &Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -> Option<Result<u64>> {
     let pool = is_one_statement(&core.runtime, frozen, plan, broken)?;
+    // The row of the outbox needs a transaction with it.
+    if publish::has_durable(&core.runtime, frozen) {
+        return None;
+    }
     let run = |frozen: &mut Frozen| {
         let mut connection = core.runtime.mysql[pool].get()?;
         execute::step(&mut connection, frozen, &plan.steps[0]).map_err(|failed| match failed {
@@ -349,13 +367,14 @@ fn finish(
     plan: &Plan,
     statements: u64,
     only: Option<&[usize]>,
+    events: Events,
 ) -> Result<FlushReport> {
     let runtime = core.runtime.clone();
     let mut report = FlushReport {
         statements,
         ..FlushReport::default()
     };
-    let mut all: Vec<Accepted> = Vec::with_capacity(frozen.changes.len());
+    let mut all: Vec<Accepted> = Vec::new();
     for &i in plan.steps.iter().flatten() {
         let change = &frozen.changes[i];
         let Some(table) = runtime.registered(change.place.table as usize) else {
@@ -369,27 +388,24 @@ fn finish(
             undoable: false,
             hooks: wants_hooks(core, change),
         };
-        let (mut accepted, _) = (table.ops.accept)(core, change, frozen, manner)?;
-        if !table.streams.is_empty() {
-            accepted.values = frozen.visible(change);
-        }
-        if accepted.kept.is_some() || !table.streams.is_empty() {
+        let (accepted, _) = (table.ops.accept)(core, change, frozen, manner)?;
+        if accepted.kept.is_some() {
             all.push(accepted);
         }
     }
     if only.is_none() {
         settle(core);
     }
-    tell(core, all, &mut report);
+    tell(core, all, events, &mut report);
     Ok(report)
 }
 
 /// After-hooks and events of committed changes.
-pub(super) fn tell(core: &Core, all: Vec<Accepted>, report: &mut FlushReport) {
+pub(super) fn tell(core: &Core, all: Vec<Accepted>, events: Events, report: &mut FlushReport) {
     let runtime = &core.runtime;
     runtime.steps.at(Step::FlushCommitted);
     // First the events: a hook may change the same rows in a session of its own, whose events come later.
-    let published = publish(runtime, &all);
+    let published = events.publish(runtime);
     report.events += published.events;
     report.delivery_failures.extend(published.problems);
     for accepted in &all {
@@ -399,24 +415,43 @@ pub(super) fn tell(core: &Core, all: Vec<Accepted>, report: &mut FlushReport) {
     }
 }
 
-/// Ends the outermost transaction: commit, then what waited for it.
+/// Ends the outermost transaction: durable events, commit, then what waited for it.
 pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
     let Some(mut transaction) = core.transaction.take() else {
         return Ok(FlushReport::default());
     };
     let runtime = core.runtime.clone();
+    let mut merged = merge_all(&runtime, std::mem::take(&mut transaction.accepted));
+    let events = publish::of_accepted(&runtime, &merged);
+    let mut events = match events.and_then(|events| {
+        events.write_durable(&runtime, &mut transaction)?;
+        Ok(events)
+    }) {
+        Ok(events) => events,
+        Err(error) => {
+            core.transaction = Some(transaction);
+            transaction::roll_back(core);
+            return Err(error);
+        }
+    };
     runtime.steps.at(Step::FlushExecuted);
     let (committed, outcome) = transaction.commit();
+    let mut outcome = outcome;
     if outcome.is_err() {
         // Of several pools some may have committed: theirs stays, the rest is taken back.
-        let lost = transaction.split_off(|place| !committed.contains(&pool_of(&runtime, place)));
+        let is_committed = |place: Place| committed.contains(&pool_of(&runtime, place));
+        let lost = transaction.split_off(|place| !is_committed(place));
         core.transaction = Some(lost);
         transaction::roll_back(core);
+        merged.retain(|accepted| is_committed(accepted.place));
+        match publish::of_accepted(&runtime, &merged) {
+            Ok(those) => events = those,
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
     }
-    let accepted = std::mem::take(&mut transaction.accepted);
     transaction::settle(core, transaction);
     let mut report = FlushReport::default();
-    tell(core, merge_all(&runtime, accepted), &mut report);
+    tell(core, merged, events, &mut report);
     outcome.map(|()| report)
 }
 

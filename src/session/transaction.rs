@@ -127,7 +127,6 @@ impl Transaction {
             .into_iter()
             .partition(|undo: &Undo| belongs(undo.place));
         self.undo = kept;
-        self.accepted.retain(|accepted| !belongs(accepted.place));
         Transaction {
             undo,
             pending: std::mem::take(&mut self.pending),

@@ -1,6 +1,7 @@
 //! What is told of the delivery of events: policy, figures, problems.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,26 @@ pub enum DeliveryPolicy {
         /// The longest wait.
         deadline: Duration,
     },
+    /// Moves what waits to the outbox in MySQL when the channel is full, or when Redis has been away for a time.
+    /// From then on all events of the pool take that way, so that none overtakes another, until the outbox has
+    /// relayed them. Events that are in the channel when the process dies are lost, as with `Block`.
+    ///
+    /// The outbox of the first MySQL pool is used; [`Schema`](crate::schema::Schema) makes its tables.
+    SpillToOutbox {
+        /// How long Redis may be away before events are spilled.
+        after: Duration,
+        /// The longest wait for room in the channel, as in `Block`: MySQL may be away as well.
+        deadline: Duration,
+    },
+}
+
+impl DeliveryPolicy {
+    /// The longest wait for room in the channel.
+    pub(super) fn deadline(self) -> Duration {
+        match self {
+            DeliveryPolicy::Block { deadline } | DeliveryPolicy::SpillToOutbox { deadline, .. } => deadline,
+        }
+    }
 }
 
 impl Default for DeliveryPolicy {
@@ -46,6 +67,11 @@ pub struct Delivery {
     pub retried: u64,
     /// Events that will not be sent: refused for good, no room in time, left over by `close`.
     pub failed: u64,
+    /// Events that this engine relayed from the outbox; `sent` counts them too.
+    pub relayed: u64,
+    /// Events of background streams that went to the outbox, by
+    /// [`SpillToOutbox`](DeliveryPolicy::SpillToOutbox). Its relay sends them.
+    pub spilled: u64,
     /// Entries that a stream's `max_len` or `max_age` cut before every group had acknowledged them.
     pub cut_unread: u64,
     /// How long the oldest waiting event has waited.
@@ -62,6 +88,8 @@ impl Delivery {
         self.sent += other.sent;
         self.retried += other.retried;
         self.failed += other.failed;
+        self.relayed += other.relayed;
+        self.spilled += other.spilled;
         self.cut_unread += other.cut_unread;
         self.oldest = self.oldest.max(other.oldest);
         self.last_error = other.last_error.or(self.last_error);
@@ -120,6 +148,31 @@ pub enum DeliveryProblem {
         /// The events.
         events: Vec<FailedEvent>,
     },
+    /// The outbox holds events that could not be relayed for a moment, because MySQL or Redis is away. They stay
+    /// there and are relayed later; this is told once for an error, not at every try.
+    Relaying {
+        /// The name of the Redis pool.
+        pool: String,
+        /// Why.
+        error: Error,
+    },
+    /// A row of the outbox was set aside: its bytes cannot be read, or a stream will never take its events, as when
+    /// the stream's key is no stream. [`Outbox::aside`](crate::stream::Outbox::aside) shows it.
+    SetAside {
+        /// The name of the Redis pool.
+        pool: String,
+        /// The row's id in the outbox.
+        row: u64,
+        /// The events, where they can be read.
+        events: Vec<FailedEvent>,
+        /// Why.
+        error: String,
+    },
+    /// Events of background streams go to the outbox from now on, because Redis is away or the channel is full.
+    Spilling {
+        /// The name of the Redis pool.
+        pool: String,
+    },
     /// The stream's `max_len` or `max_age` cut entries that some group had not acknowledged.
     CutUnread {
         /// The name of the pool.
@@ -168,6 +221,18 @@ impl fmt::Display for DeliveryProblem {
                     why(events)
                 )
             }
+            DeliveryProblem::Relaying { pool, error } => {
+                write!(f, "the outbox waits for Redis pool `{pool}`: {error}")
+            }
+            DeliveryProblem::SetAside { pool, row, error, .. } => {
+                write!(
+                    f,
+                    "row {row} of the outbox for Redis pool `{pool}` was set aside: {error}"
+                )
+            }
+            DeliveryProblem::Spilling { pool } => {
+                write!(f, "events for Redis pool `{pool}` go to the outbox for now")
+            }
             DeliveryProblem::CutUnread { stream, entries, .. } => {
                 write!(f, "stream `{stream}`: {entries} unread entries were cut by its bounds")
             }
@@ -188,3 +253,10 @@ fn why(events: &[FailedEvent]) -> String {
 /// What is called with every [`DeliveryProblem`], in the sender's thread or the flushing one. It should
 /// be quick; a panic in it is caught.
 pub type DeliveryHandler = Arc<dyn Fn(&DeliveryProblem) + Send + Sync>;
+
+/// Calls the application's handler. What it does wrong stays with it.
+pub(super) fn tell(handler: Option<&DeliveryHandler>, problem: &DeliveryProblem) {
+    if let Some(handler) = handler {
+        let _ = catch_unwind(AssertUnwindSafe(|| handler(problem)));
+    }
+}

@@ -292,16 +292,3 @@ fn a_stream_that_is_not_registered_is_named() {
         0
     );
 }
-
-const LEDGER: Stream = Stream::new("LedgerStream").durable();
-
-#[test]
-fn a_durable_stream_is_refused_while_there_is_no_outbox() {
-    let (_database, builder) = crate::common::database();
-    let error = builder.stream(&LEDGER).build().expect_err("no outbox");
-    assert!(error.is_config(), "{error}");
-    assert!(
-        error.to_string().contains("`LedgerStream` is declared durable"),
-        "{error}"
-    );
-}

@@ -7,6 +7,7 @@ mod batch;
 mod direct;
 mod queue;
 mod shared;
+mod spill;
 #[cfg(test)]
 mod tests;
 #[cfg(all(test, feature = "r2d2_redis"))]
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use queue::{NotTaken, Queue};
 use shared::Shared;
+pub(crate) use spill::SpillTo;
 use worker::Worker;
 
 use super::backoff::Backoff;
@@ -43,6 +45,8 @@ pub(crate) struct SenderOptions {
     pub(crate) handler: Option<DeliveryHandler>,
     /// How many failed events are kept for `take_failed`.
     pub(crate) kept_aside: usize,
+    /// Where events go while Redis is away, if the policy says so.
+    pub(crate) spill: Option<SpillTo>,
 }
 
 impl Default for SenderOptions {
@@ -53,6 +57,7 @@ impl Default for SenderOptions {
             backoff: Backoff::default(),
             handler: None,
             kept_aside: 1000,
+            spill: None,
         }
     }
 }
@@ -81,7 +86,7 @@ impl Sender {
             options.handler,
             options.kept_aside,
         ));
-        let worker = Worker::new(Arc::clone(&shared));
+        let worker = Worker::new(Arc::clone(&shared), options.spill);
         let thread = thread::Builder::new()
             .name(format!("headwater-sender-{}", shared.pool.name()))
             .spawn(move || worker.run())
@@ -103,7 +108,7 @@ impl Sender {
         if events.is_empty() {
             return Ok(());
         }
-        let DeliveryPolicy::Block { deadline } = self.policy;
+        let deadline = self.policy.deadline();
         let not_taken = match self.shared.queue.push(events, deadline) {
             Ok(()) => return Ok(()),
             Err(not_taken) => not_taken,

@@ -76,6 +76,11 @@ impl Queue {
         self.queued.load(SeqCst)
     }
 
+    /// Whether somebody waits for room.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.load(SeqCst) > 0
+    }
+
     pub(super) fn receiver(&self) -> &Receiver<Message> {
         &self.receiver
     }

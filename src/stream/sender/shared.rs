@@ -1,7 +1,6 @@
 //! What the sender's thread, the flushes and `close` share.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use super::queue::Queue;
 use super::worker::Waiting;
 use crate::redis::RedisPool;
 use crate::stream::backoff::Backoff;
-use crate::stream::delivery::{Delivery, DeliveryHandler, DeliveryProblem, FailedEvent};
+use crate::stream::delivery::{Delivery, DeliveryHandler, DeliveryProblem, FailedEvent, tell};
 use crate::stream::outgoing::Outgoing;
 
 pub(super) struct Shared {
@@ -45,6 +44,7 @@ pub(super) struct Figures {
     retried: AtomicU64,
     failed: AtomicU64,
     cut_unread: AtomicU64,
+    spilled: AtomicU64,
 }
 
 impl Figures {
@@ -97,6 +97,8 @@ impl Shared {
             sent: self.figures.sent.load(Relaxed),
             retried: self.figures.retried.load(Relaxed),
             failed: self.figures.failed.load(Relaxed),
+            relayed: 0,
+            spilled: self.figures.spilled.load(Relaxed),
             cut_unread: self.figures.cut_unread.load(Relaxed),
             oldest: self.work().front().map(|waiting| waiting.since.elapsed()),
             last_error: lock(&self.last_error).clone(),
@@ -109,9 +111,7 @@ impl Shared {
 
     /// Calls the application's handler. What it does wrong stays with it.
     pub(super) fn tell(&self, problem: &DeliveryProblem) {
-        if let Some(handler) = &self.handler {
-            let _ = catch_unwind(AssertUnwindSafe(|| handler(problem)));
-        }
+        tell(self.handler.as_ref(), problem);
     }
 
     /// Keeps failed events for `take_failed`, the newest when there are too many.
@@ -132,6 +132,24 @@ impl Shared {
         self.figures.count(0, 0, failed.len() as u64);
         self.put_aside(&failed);
         failed
+    }
+
+    /// Takes the first events out of the work: the outbox has them. `false` when the work was given up meanwhile.
+    pub(super) fn spilled(&self, count: usize) -> bool {
+        let mut work = self.work();
+        if self.is_given_up() {
+            return false;
+        }
+        work.drain(..count);
+        drop(work);
+        self.figures.spilled.fetch_add(count as u64, Relaxed);
+        self.queue.release(count as u64);
+        true
+    }
+
+    /// Whether what is left must not wait any longer: flushes wait for room, or the engine is being closed.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.queue.is_full() || lock(&self.ending).deadline.is_some()
     }
 
     /// Counts and tells what was cut from streams with bounds.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::batch::{EVENTS, Fate, Outcome, Writer, batch};
 use super::queue::Message;
 use super::shared::Shared;
+use super::spill::{Spill, SpillTo};
 use crate::error::Error;
 use crate::redis::{Failure, Link};
 use crate::stream::delivery::DeliveryProblem;
@@ -26,17 +27,23 @@ pub(super) struct Worker {
     link: Option<Link>,
     writer: Writer,
     failures: u32,
+    /// When the first of these failures was.
+    failing: Option<Instant>,
     told: Option<String>,
+    spill: Option<Spill>,
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, spill: Option<SpillTo>) -> Self {
+        let spill = spill.map(|to| Spill::new(to, shared.pool.name()));
         Worker {
             shared,
             link: None,
             writer: Writer::default(),
             failures: 0,
+            failing: None,
             told: None,
+            spill,
         }
     }
 
@@ -50,23 +57,56 @@ impl Worker {
             if waiting == 0 {
                 continue;
             }
+            if self.spills() {
+                continue;
+            }
             let Some(failure) = self.write() else {
                 self.failures = 0;
+                self.failing = None;
                 self.told = None;
                 continue;
             };
             self.failures = self.failures.saturating_add(1);
+            let failing = *self.failing.get_or_insert_with(Instant::now);
             // A connection that breaks after good service is most often a server that was restarted:
             // the first try after it does not wait.
             let at_once = self.failures == 1 && matches!(failure, Failure::Broken { .. }) && self.link.is_some();
             self.link = None;
-            self.tell(failure);
+            self.tell(Error::from(failure));
+            if let Some(spill) = &mut self.spill
+                && (self.shared.is_pressed() || failing.elapsed() >= spill.after())
+            {
+                spill.begin();
+                let pool = self.shared.pool.name().to_string();
+                self.shared.tell(&DeliveryProblem::Spilling { pool });
+                continue;
+            }
             if !at_once {
                 let wait = self.shared.backoff.after(self.failures);
                 self.shared.sleep(wait);
             }
         }
         self.shared.finished();
+    }
+
+    /// Moves what waits to the outbox, while it is the outbox's turn.
+    fn spills(&mut self) -> bool {
+        let Some(spill) = &mut self.spill else { return false };
+        let spilled = match spill.is_active() {
+            Ok(true) => spill.spill(&self.shared),
+            Ok(false) => return false,
+            Err(error) => Err(error),
+        };
+        match spilled {
+            Ok(()) => (self.failures, self.failing, self.told) = (0, None, None),
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                self.tell(error);
+                let wait = self.shared.backoff.after(self.failures);
+                self.shared.sleep(wait);
+            }
+        }
+        true
     }
 
     /// Fills the work from the channel; waits for events when there are none. `false` when it is
@@ -172,14 +212,14 @@ impl Worker {
     }
 
     /// Tells of a failure, once for as long as it is the same.
-    fn tell(&mut self, failure: Failure) {
-        let text = failure.to_string();
+    fn tell(&mut self, error: Error) {
+        let text = error.to_string();
         self.shared.set_last_error(&text);
         if self.told.as_ref() != Some(&text) {
             self.told = Some(text);
             self.shared.tell(&DeliveryProblem::Waiting {
                 pool: self.shared.pool.name().to_string(),
-                error: Error::from(failure),
+                error,
                 queued: self.shared.queue.queued(),
             });
         }

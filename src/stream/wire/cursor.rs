@@ -7,13 +7,13 @@ use super::malformed;
 use crate::error::{Error, Result};
 
 /// A place in the bytes of an event.
-pub(super) struct Cursor<'a> {
+pub(in crate::stream) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 /// An integer of any width and sign.
-pub(super) enum Integer {
+pub(in crate::stream) enum Integer {
     /// From 0 on.
     Unsigned(u64),
     /// Below 0.
@@ -21,12 +21,12 @@ pub(super) enum Integer {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::stream) fn new(bytes: &'a [u8]) -> Self {
         Cursor { bytes, at: 0 }
     }
 
     /// How many bytes are left.
-    pub(super) fn left(&self) -> usize {
+    pub(in crate::stream) fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
 
@@ -51,14 +51,14 @@ impl<'a> Cursor<'a> {
         ))
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+    fn bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N)?);
         Ok(array)
     }
 
     fn marker(&mut self) -> Result<Marker> {
-        self.array().map(|[byte]| Marker::from_u8(byte))
+        self.bytes().map(|[byte]| Marker::from_u8(byte))
     }
 
     fn peek(&self) -> Option<Marker> {
@@ -74,14 +74,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// Skips nil, when it is next.
-    pub(super) fn nil(&mut self) -> bool {
+    pub(in crate::stream) fn nil(&mut self) -> bool {
         let found = self.peek() == Some(Marker::Null);
         self.at += usize::from(found);
         found
     }
 
     /// The number of entries of the map that is next, of which the bytes left can hold so many.
-    pub(super) fn map(&mut self, what: &str) -> Result<usize> {
+    pub(in crate::stream) fn map(&mut self, what: &str) -> Result<usize> {
         let start = self.at;
         let entries = match self.marker()? {
             Marker::FixMap(entries) => usize::from(entries),
@@ -95,8 +95,23 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The number of elements of the array that is next, of which the bytes left can hold so many.
+    pub(in crate::stream) fn array(&mut self, what: &str) -> Result<usize> {
+        let start = self.at;
+        let elements = match self.marker()? {
+            Marker::FixArray(elements) => usize::from(elements),
+            Marker::Array16 => self.length(2)?,
+            Marker::Array32 => self.length(4)?,
+            other => return Err(unexpected(other, start, what, "an array")),
+        };
+        if elements > self.left() {
+            return Err(self.cut_off(elements));
+        }
+        Ok(elements)
+    }
+
     /// The text that is next, as str or bin.
-    pub(super) fn text(&mut self, what: &str) -> Result<&'a [u8]> {
+    pub(in crate::stream) fn text(&mut self, what: &str) -> Result<&'a [u8]> {
         let start = self.at;
         let length = match self.marker()? {
             Marker::FixStr(length) => usize::from(length),
@@ -109,20 +124,20 @@ impl<'a> Cursor<'a> {
     }
 
     /// The text that is next, which must be valid UTF-8.
-    pub(super) fn utf8(&mut self, what: &str) -> Result<&'a str> {
+    pub(in crate::stream) fn utf8(&mut self, what: &str) -> Result<&'a str> {
         let text = self.text(what)?;
         std::str::from_utf8(text).map_err(|_| malformed(format!("{what} is not valid UTF-8")))
     }
 
     /// The text that is next; nil is empty.
-    pub(super) fn text_or_nil(&mut self, what: &str) -> Result<&'a [u8]> {
+    pub(in crate::stream) fn text_or_nil(&mut self, what: &str) -> Result<&'a [u8]> {
         if self.nil() {
             return Ok(&[]);
         }
         self.text(what)
     }
 
-    pub(super) fn boolean(&mut self, what: &str) -> Result<bool> {
+    pub(in crate::stream) fn boolean(&mut self, what: &str) -> Result<bool> {
         let start = self.at;
         match self.marker()? {
             Marker::True => Ok(true),
@@ -132,26 +147,26 @@ impl<'a> Cursor<'a> {
     }
 
     /// The integer that is next, of any width, signed or not.
-    pub(super) fn integer(&mut self, what: &str) -> Result<Integer> {
+    pub(in crate::stream) fn integer(&mut self, what: &str) -> Result<Integer> {
         let start = self.at;
         let signed = match self.marker()? {
             Marker::FixPos(value) => return Ok(Integer::Unsigned(value.into())),
-            Marker::U8 => return Ok(Integer::Unsigned(u8::from_be_bytes(self.array()?).into())),
-            Marker::U16 => return Ok(Integer::Unsigned(u16::from_be_bytes(self.array()?).into())),
-            Marker::U32 => return Ok(Integer::Unsigned(u32::from_be_bytes(self.array()?).into())),
-            Marker::U64 => return Ok(Integer::Unsigned(u64::from_be_bytes(self.array()?))),
+            Marker::U8 => return Ok(Integer::Unsigned(u8::from_be_bytes(self.bytes()?).into())),
+            Marker::U16 => return Ok(Integer::Unsigned(u16::from_be_bytes(self.bytes()?).into())),
+            Marker::U32 => return Ok(Integer::Unsigned(u32::from_be_bytes(self.bytes()?).into())),
+            Marker::U64 => return Ok(Integer::Unsigned(u64::from_be_bytes(self.bytes()?))),
             Marker::FixNeg(value) => i64::from(value),
-            Marker::I8 => i64::from(i8::from_be_bytes(self.array()?)),
-            Marker::I16 => i64::from(i16::from_be_bytes(self.array()?)),
-            Marker::I32 => i64::from(i32::from_be_bytes(self.array()?)),
-            Marker::I64 => i64::from_be_bytes(self.array()?),
+            Marker::I8 => i64::from(i8::from_be_bytes(self.bytes()?)),
+            Marker::I16 => i64::from(i16::from_be_bytes(self.bytes()?)),
+            Marker::I32 => i64::from(i32::from_be_bytes(self.bytes()?)),
+            Marker::I64 => i64::from_be_bytes(self.bytes()?),
             other => return Err(unexpected(other, start, what, "an integer")),
         };
         Ok(u64::try_from(signed).map_or(Integer::Negative(signed), Integer::Unsigned))
     }
 
     /// Whether text is next.
-    pub(super) fn at_text(&self) -> bool {
+    pub(in crate::stream) fn at_text(&self) -> bool {
         matches!(
             self.peek(),
             Some(
@@ -167,7 +182,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Skips the value that is next with all that is in it, however deep.
-    pub(super) fn skip(&mut self) -> Result<()> {
+    pub(in crate::stream) fn skip(&mut self) -> Result<()> {
         let mut pending = 1usize;
         while pending > 0 {
             // Each value has a byte at least, so this ends soon, whatever lengths are claimed.

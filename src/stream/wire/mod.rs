@@ -36,6 +36,7 @@ mod time;
 mod write;
 
 pub(super) use convert::value_for;
+pub(in crate::stream) use cursor::{Cursor, Integer};
 pub(super) use number::boolean;
 pub(super) use read::read_event;
 pub(super) use time::rfc3339;

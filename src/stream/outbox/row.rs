@@ -1,0 +1,328 @@
+//! The body of an outbox row: the events of one flush for one Redis pool, packed and compressed.
+//!
+//! A row says in which format its body is written, so that during a rolling upgrade old rows are read by new
+//! relays. Format 1 is MessagePack, format 2 the same compressed as one LZ4 block behind its length:
+//!
+//! ```text
+//! [ [ [name, max_len | nil, max_age in ms | nil], … ]          the streams
+//!   [ [stream, event id, payload, [tag, value, …]], … ] ]      the events, in order
+//! ```
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use rmp::encode;
+
+use crate::error::Result;
+use crate::stream::Outgoing;
+use crate::stream::wire::{Cursor, Integer, malformed};
+
+/// MessagePack as it is.
+const PLAIN: u16 = 1;
+/// MessagePack in an LZ4 block.
+const COMPRESSED: u16 = 2;
+
+/// The most events of one row.
+pub(crate) const EVENTS: usize = 1000;
+/// The most bytes of events in one row, before they are compressed, unless it is a single one. Far below the
+/// smallest `max_allowed_packet` in use (16 MiB in MariaDB, 64 MiB in MySQL).
+const BYTES: usize = 2 << 20;
+/// Less than this is not worth compressing.
+const SMALL: usize = 256;
+/// LZ4 cannot make more than this out of one byte: <https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md>.
+const LONGEST_MATCH: usize = 256;
+
+/// The body of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Body {
+    /// How the bytes are written.
+    pub(crate) format: u16,
+    /// How many events it holds.
+    pub(crate) events: u32,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Packs events into as few bodies as the bounds allow, in order.
+pub(crate) fn pack(events: &[Outgoing]) -> Vec<Body> {
+    let mut bodies = Vec::with_capacity(events.len() / EVENTS + 1);
+    let mut rest = events;
+    while !rest.is_empty() {
+        let (part, later) = rest.split_at(fitting(rest));
+        bodies.push(pack_one(part));
+        rest = later;
+    }
+    bodies
+}
+
+/// How many events from the front make a row.
+fn fitting(events: &[Outgoing]) -> usize {
+    let mut bytes = 0;
+    let fits = |event: &&Outgoing| {
+        bytes += event.size();
+        bytes <= BYTES
+    };
+    events.iter().take(EVENTS).take_while(fits).count().max(1)
+}
+
+fn pack_one(events: &[Outgoing]) -> Body {
+    let mut streams: Vec<&Outgoing> = Vec::new();
+    let mut places = Vec::with_capacity(events.len());
+    for event in events {
+        let same = |other: &&Outgoing| {
+            other.stream == event.stream && other.max_len == event.max_len && other.max_age == event.max_age
+        };
+        places.push(streams.iter().position(same).unwrap_or_else(|| {
+            streams.push(event);
+            streams.len() - 1
+        }));
+    }
+    let size: usize = events
+        .iter()
+        .map(|event| event.payload.len() + event.id.len() + 16)
+        .sum();
+    let mut bytes = Vec::with_capacity(size + 64);
+    let out = &mut bytes;
+    array(out, 2);
+    array(out, streams.len());
+    for event in &streams {
+        array(out, 3);
+        text(out, event.stream.as_bytes());
+        number(out, event.max_len);
+        number(
+            out,
+            event
+                .max_age
+                .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        );
+    }
+    array(out, events.len());
+    for (event, place) in events.iter().zip(places) {
+        array(out, 4);
+        number(out, Some(place as u64));
+        text(out, event.id.as_bytes());
+        text(out, &event.payload);
+        array(out, 2 * event.tags.len());
+        for (name, value) in &event.tags {
+            text(out, name.as_bytes());
+            text(out, value.as_bytes());
+        }
+    }
+    let (format, bytes) = if bytes.len() < SMALL {
+        (PLAIN, bytes)
+    } else {
+        (COMPRESSED, lz4_flex::block::compress_prepend_size(&bytes))
+    };
+    Body {
+        format,
+        events: u32::try_from(events.len()).unwrap_or(u32::MAX),
+        bytes,
+    }
+}
+
+// Writing to a vector does not fail.
+fn array(out: &mut Vec<u8>, length: usize) {
+    let _ = encode::write_array_len(out, u32::try_from(length).unwrap_or(u32::MAX));
+}
+
+fn text(out: &mut Vec<u8>, bytes: &[u8]) {
+    let _ = encode::write_bin(out, bytes);
+}
+
+fn number(out: &mut Vec<u8>, number: Option<u64>) {
+    match number {
+        Some(number) => drop(encode::write_uint(out, number)),
+        None => drop(encode::write_nil(out)),
+    }
+}
+
+/// Reads a body back.
+///
+/// # Errors
+///
+/// A [`Malformed`](crate::ErrorKind::Malformed) error when the format is one of a later version, or the bytes are not
+/// what the format says.
+pub(crate) fn unpack(format: u16, bytes: &[u8]) -> Result<Vec<Outgoing>> {
+    match format {
+        PLAIN => read(bytes),
+        COMPRESSED => read(&decompress(bytes)?),
+        _ => Err(malformed(format!(
+            "the row has format {format}, which this version does not know"
+        ))),
+    }
+}
+
+fn decompress(bytes: &[u8]) -> Result<Vec<u8>> {
+    let (size, block) = lz4_flex::block::uncompressed_size(bytes).map_err(|error| malformed(error.to_string()))?;
+    // Nothing is allocated from a length that the bytes only claim.
+    if size / LONGEST_MATCH > block.len() {
+        return Err(malformed(format!("{} bytes cannot become {size}", block.len())));
+    }
+    lz4_flex::block::decompress(block, size).map_err(|error| malformed(error.to_string()))
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Outgoing>> {
+    let mut cursor = Cursor::new(bytes);
+    expect(&mut cursor, "the row", 2)?;
+    let count = cursor.array("the streams")?;
+    let mut streams = Vec::with_capacity(count);
+    for _ in 0..count {
+        expect(&mut cursor, "a stream", 3)?;
+        let name = cursor.utf8("the name of a stream")?.to_owned();
+        let max_len = optional(&mut cursor, "the length of a stream")?;
+        let max_age = optional(&mut cursor, "the age of a stream")?.map(Duration::from_millis);
+        streams.push((name, max_len, max_age));
+    }
+    let count = cursor.array("the events")?;
+    let mut events = Vec::with_capacity(count);
+    for _ in 0..count {
+        expect(&mut cursor, "an event", 4)?;
+        let place = optional(&mut cursor, "the stream of an event")?;
+        let stream = place.and_then(|place| streams.get(usize::try_from(place).ok()?));
+        let Some((name, max_len, max_age)) = stream else {
+            return Err(malformed("an event has a stream that the row does not name".to_owned()));
+        };
+        let id = cursor.utf8("the id of an event")?.to_owned();
+        let payload = cursor.text("the payload of an event")?.to_vec();
+        let words = cursor.array("the tags of an event")?;
+        let mut tags = Vec::with_capacity(words / 2);
+        for _ in 0..words / 2 {
+            let name = cursor.utf8("a tag")?.to_owned();
+            tags.push((name, cursor.utf8("a tag")?.to_owned()));
+        }
+        events.push(Outgoing {
+            stream: Cow::Owned(name.clone()),
+            max_len: *max_len,
+            max_age: *max_age,
+            id,
+            payload,
+            tags,
+        });
+    }
+    if cursor.left() > 0 {
+        return Err(malformed(format!(
+            "{} bytes too many at the end of the row",
+            cursor.left()
+        )));
+    }
+    Ok(events)
+}
+
+fn expect(cursor: &mut Cursor<'_>, what: &str, wanted: usize) -> Result<()> {
+    let found = cursor.array(what)?;
+    if found == wanted {
+        return Ok(());
+    }
+    Err(malformed(format!("{what} has {found} parts in place of {wanted}")))
+}
+
+fn optional(cursor: &mut Cursor<'_>, what: &str) -> Result<Option<u64>> {
+    if cursor.nil() {
+        return Ok(None);
+    }
+    match cursor.integer(what)? {
+        Integer::Unsigned(number) => Ok(Some(number)),
+        Integer::Negative(number) => Err(malformed(format!("{what} is {number}"))),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event(stream: &str, number: usize, payload: Vec<u8>) -> Outgoing {
+        Outgoing {
+            stream: Cow::Owned(stream.to_owned()),
+            max_len: number.is_multiple_of(3).then_some(number as u64),
+            max_age: number.is_multiple_of(4).then(|| Duration::from_millis(number as u64)),
+            id: format!("id-{number}"),
+            payload,
+            tags: vec![("n".to_owned(), number.to_string()); number % 3],
+        }
+    }
+
+    fn shown(events: &[Outgoing]) -> Vec<String> {
+        events.iter().map(|event| format!("{event:?}")).collect()
+    }
+
+    fn read_back(bodies: &[Body]) -> Vec<Outgoing> {
+        let one = |body: &Body| {
+            let events = unpack(body.format, &body.bytes).unwrap();
+            assert_eq!(events.len(), body.events as usize);
+            events
+        };
+        bodies.iter().flat_map(one).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_read_back(
+            payloads in proptest::collection::vec((0usize..4, proptest::collection::vec(any::<u8>(), 0..80)), 0..60),
+        ) {
+            let streams = ["a", "b", "Ünï", "d"];
+            let events: Vec<Outgoing> = payloads
+                .into_iter()
+                .enumerate()
+                .map(|(number, (stream, payload))| event(streams[stream], number, payload))
+                .collect();
+            prop_assert_eq!(shown(&read_back(&pack(&events))), shown(&events));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(format in 0u16..4, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = unpack(format, &bytes);
+        }
+    }
+
+    #[test]
+    fn a_row_holds_a_thousand_events_and_two_mebibytes_at_most() {
+        let small: Vec<Outgoing> = (0..2500).map(|number| event("s", number, vec![7; 20])).collect();
+        let bodies = pack(&small);
+        assert_eq!(
+            bodies.iter().map(|body| body.events).collect::<Vec<_>>(),
+            [1000, 1000, 500]
+        );
+        assert_eq!(shown(&read_back(&bodies)), shown(&small));
+        let large: Vec<Outgoing> = (0..5).map(|number| event("s", number, vec![7; 1 << 20])).collect();
+        assert_eq!(pack(&large).len(), 5);
+        let giant = [event("s", 1, vec![7; 5 << 20])];
+        assert_eq!(shown(&read_back(&pack(&giant))), shown(&giant));
+        assert!(pack(&[]).is_empty());
+    }
+
+    #[test]
+    fn events_that_repeat_their_keys_become_small() {
+        let event = |number: usize| {
+            let payload = format!("et users id {number} ft 2 ch status old active new banned").into_bytes();
+            event("s", number * 12, payload)
+        };
+        let events: Vec<Outgoing> = (0..1000).map(event).collect();
+        let raw: usize = events.iter().map(|event| event.payload.len()).sum();
+        assert!(pack(&events)[0].bytes.len() < raw / 2);
+    }
+
+    #[test]
+    fn every_cut_off_body_is_an_error() {
+        let events: Vec<Outgoing> = (0..20).map(|number| event("s", number, vec![1; 30])).collect();
+        for body in [&pack(&events)[0], &pack(&events[..1])[0]] {
+            for length in 0..body.bytes.len() {
+                assert!(unpack(body.format, &body.bytes[..length]).is_err(), "{length}");
+            }
+            let mut longer = body.bytes.clone();
+            longer.push(0);
+            assert!(unpack(body.format, &longer).is_err());
+        }
+    }
+
+    #[test]
+    fn a_later_format_and_a_claimed_length_are_refused() {
+        let text = unpack(9, b"").unwrap_err().to_string();
+        assert!(text.contains("format 9"), "{text}");
+        let text = unpack(COMPRESSED, &[255, 255, 255, 127, 0]).unwrap_err().to_string();
+        assert!(text.contains("cannot become"), "{text}");
+        // A stream that is not there.
+        assert!(unpack(PLAIN, &[0x92, 0x90, 0x91, 0x94, 0, 0xa0, 0xa0, 0x90]).is_err());
+    }
+}
