@@ -51,6 +51,20 @@ struct Note {
 }
 impl Entity for Note {}
 
+#[cfg(feature = "r2d2_redis")]
+const LETTERS: Stream = Stream::new("LetterStream").durable();
+
+#[cfg(feature = "r2d2_redis")]
+#[derive(Debug, Clone, Default, Table)]
+#[table(name = "letters", stream(LETTERS))]
+struct Letter {
+    #[column(id)]
+    id: u64,
+    text: String,
+}
+#[cfg(feature = "r2d2_redis")]
+impl Entity for Letter {}
+
 #[derive(Debug, Clone, Default, Table)]
 #[table(name = "memos", stream(TEXTS), stream(MEMOS))]
 struct Memo {
@@ -218,6 +232,31 @@ fn the_example_over_a_pool_that_the_application_has() {
     // All of it is the application's again.
     let all: Vec<_> = (0..4).map(|_| pool.get().unwrap()).collect();
     assert_eq!(all.len(), 4);
+}
+
+#[cfg(feature = "r2d2_redis")]
+#[test]
+fn an_outbox_over_a_pool_that_the_application_has() {
+    let (database, _) = database();
+    let manager = r2d2_redis::RedisConnectionManager::new(database.redis_url()).unwrap();
+    // The sender, the relay, a consumer, a short call.
+    let pool = r2d2_redis::r2d2::Pool::builder().max_size(4).build(manager).unwrap();
+    let engine = Engine::builder()
+        .mysql(database.mysql_url())
+        .redis_from_r2d2("default", pool)
+        .entity::<Letter>()
+        .build()
+        .unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let mut letters = engine.consumer(&LETTERS).single().unwrap();
+    let mut session = engine.session();
+    let letter = session.insert(Letter::default());
+    session.flush().unwrap();
+    session[letter].text = "x".into();
+    session.flush().unwrap();
+    let told: Vec<String> = events(&mut letters, 2).iter().map(spelled).collect();
+    assert_eq!(told, ["letters 1 1", "letters 1 2 text: \"\" -> \"x\""]);
+    engine.close(Duration::from_secs(30)).unwrap();
 }
 
 /// Two entities on one stream, and one entity on two streams, each of which gets all: of the later change-data tests.
