@@ -1,5 +1,6 @@
 //! The engine: what is built once per process and shared by all sessions.
 
+mod async_consumer;
 mod builder;
 mod rank;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use async_consumer::AsyncConsumer;
 pub use builder::EngineBuilder;
 
 use crate::entity::Entity;
@@ -17,7 +19,8 @@ use crate::runtime::Runtime;
 use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
 use crate::stream::{
-    ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Outbox, Stream, StreamStats, broker, outbox, stats,
+    AsyncDeadLetters, ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Outbox, Stream, StreamStats,
+    async_queue, broker, outbox, stats,
 };
 
 /// What stands for a deadline beyond the clock's range.
@@ -82,9 +85,15 @@ impl Engine {
             PoolTables {
                 pool: pool.clone(),
                 tables: defs.collect(),
-                extra: match self.runtime.outboxes.iter().any(|route| route.mysql == i) {
-                    true => outbox::tables(),
-                    false => Vec::new(),
+                extra: {
+                    let mut extra = Vec::new();
+                    if self.runtime.outboxes.iter().any(|route| route.mysql == i) {
+                        extra.extend(outbox::tables());
+                    }
+                    if self.runtime.queue.is_some() {
+                        extra.extend(async_consumer::tables());
+                    }
+                    extra
                 },
             }
         });
@@ -159,15 +168,46 @@ impl Engine {
         Ok(DeadLetters::new(self.runtime.pool_of(stream)?.clone(), stream.name()))
     }
 
-    /// The figures of the delivery of events, of all Redis pools together.
+    /// A consumer of what [`flush_async`](crate::Session::flush_async) queued.
+    ///
+    /// ```no_run
+    /// # fn demo(engine: &headwater::Engine) -> headwater::Result<()> {
+    /// use headwater::stream::Shutdown;
+    ///
+    /// let shutdown = Shutdown::new();
+    /// engine.async_consumer()?.on_error(|error| eprintln!("{error}")).run(&shutdown)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the engine was built without [`async_flush`](EngineBuilder::async_flush).
+    pub fn async_consumer(&self) -> Result<AsyncConsumer> {
+        AsyncConsumer::new(self.runtime.clone())
+    }
+
+    /// The queued operations that failed for good.
+    ///
+    /// # Errors
+    ///
+    /// When the engine was built without [`async_flush`](EngineBuilder::async_flush).
+    pub fn async_dead_letters(&self) -> Result<AsyncDeadLetters> {
+        let redis = self.runtime.queue()?.redis;
+        let pool = self.runtime.redis.get(redis).cloned();
+        let pool = pool.ok_or_else(|| Error::config("the Redis pool of the queue is gone"))?;
+        Ok(AsyncDeadLetters::new(pool))
+    }
+
+    /// The figures of the delivery of events, of all Redis pools together. Those of the queue of operations, where
+    /// the engine has one, are asked from Redis.
     pub fn delivery(&self) -> Delivery {
         let relays = self.runtime.outboxes.iter().map(|route| route.relay.figures());
-        self.runtime
-            .senders
-            .iter()
-            .map(|sender| sender.delivery())
-            .chain(relays)
-            .fold(Delivery::default(), Delivery::plus)
+        let senders = self.runtime.senders.iter().map(|sender| sender.delivery());
+        let mut delivery = senders.chain(relays).fold(Delivery::default(), Delivery::plus);
+        let queue = self.runtime.queue.and_then(|queue| self.runtime.redis.get(queue.redis));
+        delivery.queue = queue.and_then(|pool| async_queue::figures(pool).ok());
+        delivery
     }
 
     /// The outbox, where events of durable streams wait: its backlog, rows set aside, and relaying by hand.

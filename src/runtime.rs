@@ -8,9 +8,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::MysqlPool;
 use crate::redis::RedisPool;
 use crate::session::EntityOps;
+use crate::session::queue::KeyBlocks;
 use crate::step::Steps;
 use crate::stream::outbox::{Relay, RelayWorker};
-use crate::stream::{Publication, Sender, Stream};
+use crate::stream::{Publication, Sender, Stream, Wire};
 use crate::table::{Table, TableDef};
 
 /// The engine's inside, behind an `Arc`.
@@ -26,6 +27,10 @@ pub(crate) struct Runtime {
     pub(crate) outboxes: Vec<OutboxRoute>,
     /// Who is told of the steps of a change's way.
     pub(crate) steps: Steps,
+    /// The queue of operations, where the engine has one.
+    pub(crate) queue: Option<QueueSettings>,
+    /// Keys for rows that are queued.
+    pub(crate) keys: KeyBlocks,
     /// The pool of each stream that is registered, by its name.
     streams: HashMap<&'static str, usize>,
     /// Registered groups, each with its stream.
@@ -35,6 +40,15 @@ pub(crate) struct Runtime {
     names: HashMap<&'static str, usize>,
 }
 
+/// The queue of operations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueueSettings {
+    /// Its pool in `Runtime::redis`.
+    pub(crate) redis: usize,
+    /// How operations are written.
+    pub(crate) wire: Wire,
+}
+
 /// What a runtime is made of; the fields are those of [`Runtime`].
 pub(crate) struct Parts {
     pub(crate) mysql: Vec<MysqlPool>,
@@ -42,6 +56,7 @@ pub(crate) struct Parts {
     pub(crate) senders: Vec<Arc<Sender>>,
     pub(crate) outboxes: Vec<OutboxRoute>,
     pub(crate) steps: Steps,
+    pub(crate) queue: Option<QueueSettings>,
     pub(crate) streams: HashMap<&'static str, usize>,
     pub(crate) groups: Vec<(&'static str, String)>,
     pub(crate) tables: Vec<Option<Registered>>,
@@ -151,11 +166,20 @@ impl Runtime {
             senders: parts.senders,
             outboxes: parts.outboxes,
             steps: parts.steps,
+            queue: parts.queue,
+            keys: KeyBlocks::default(),
             streams: parts.streams,
             groups: parts.groups,
             tables: parts.tables,
             names,
         }
+    }
+
+    /// The queue of operations.
+    pub(crate) fn queue(&self) -> Result<&QueueSettings> {
+        self.queue.as_ref().ok_or_else(|| {
+            Error::config("the engine has no queue for `flush_async`: add `.async_flush()` to the engine's builder")
+        })
     }
 
     /// The Redis pool of a registered stream.
@@ -167,6 +191,15 @@ impl Runtime {
                 stream.name()
             ))
         })
+    }
+
+    /// The declaration and the pool of the registered stream of this name.
+    pub(crate) fn stream_named(&self, name: &str) -> Option<(Stream, usize)> {
+        let (known, pool) = self.streams.get_key_value(name)?;
+        let mut published = self.tables.iter().flatten().flat_map(|table| &table.streams);
+        let declared = published.find(|routed| routed.publication.stream.name() == name);
+        let stream = declared.map_or_else(|| Stream::new(known), |routed| routed.publication.stream);
+        Some((stream, *pool))
     }
 
     /// The registered groups of a stream.

@@ -14,7 +14,7 @@ use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{MysqlOptions, MysqlPool, Observer, StatementEvent};
 use crate::redis::{RedisOptions, RedisPool};
-use crate::runtime::{OutboxRoute, Parts, Registered, Routed, Runtime};
+use crate::runtime::{OutboxRoute, Parts, QueueSettings, Registered, Routed, Runtime};
 use crate::schema::Schema;
 use crate::session::{EntityOps, Of};
 #[cfg(feature = "failpoints")]
@@ -22,7 +22,7 @@ use crate::step::Step;
 use crate::step::Steps;
 use crate::stream::outbox::{Relay, RelayOptions, RelayWorker};
 use crate::stream::{
-    DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, SpillTo, Stream,
+    DeliveryHandler, DeliveryPolicy, DeliveryProblem, Publication, Sender, SenderOptions, SpillTo, Stream, Wire,
 };
 use crate::table::{MAX_COLUMNS, TableDef};
 
@@ -48,6 +48,7 @@ pub struct EngineBuilder {
     lease: Option<Duration>,
     relay_elsewhere: bool,
     steps: Steps,
+    queue: Option<(String, Wire)>,
 }
 
 /// Where a Redis pool's connections come from.
@@ -168,6 +169,31 @@ impl EngineBuilder {
         self
     }
 
+    /// Lets sessions queue their changes by [`flush_async`](crate::Session::flush_async), on the Redis pool
+    /// `default`, and consumers execute them. [`Schema`](crate::schema::Schema) makes the two tables that the consumers
+    /// need in each database.
+    ///
+    /// The queue is the only copy of what waits in it: give Redis `appendonly yes` and `appendfsync always`, or know
+    /// what a power cut costs.
+    pub fn async_flush(self) -> Self {
+        self.async_flush_on(DEFAULT)
+    }
+
+    /// As [`async_flush`](EngineBuilder::async_flush), on another Redis pool.
+    pub fn async_flush_on(mut self, pool: impl Into<String>) -> Self {
+        let wire = self.queue.map(|(_, wire)| wire).unwrap_or_default();
+        self.queue = Some((pool.into(), wire));
+        self
+    }
+
+    /// How queued operations are written: [`Wire::FluxaOrm`] where a consumer of FluxaORM executes them. Both are
+    /// read.
+    pub fn async_wire(mut self, wire: Wire) -> Self {
+        let pool = self.queue.map_or_else(|| DEFAULT.to_owned(), |(pool, _)| pool);
+        self.queue = Some((pool, wire));
+        self
+    }
+
     /// The most events that wait for each Redis pool; 65,536 where nothing is said.
     pub fn channel_capacity(mut self, events: usize) -> Self {
         self.sender.capacity = events.max(1);
@@ -237,6 +263,10 @@ impl EngineBuilder {
             problems.push(problem);
             return Err(Error::new(ErrorKind::Several { problems }));
         }
+        let queue = self.queue.as_ref().and_then(|(name, wire)| {
+            let redis = self.redis.iter().position(|(other, ..)| other == name)?;
+            Some(QueueSettings { redis, wire: *wire })
+        });
         let outboxes = self.outboxes(&mysql, &redis, &streams_of)?;
         let senders = redis
             .iter()
@@ -283,6 +313,7 @@ impl EngineBuilder {
             senders,
             outboxes,
             steps: self.steps,
+            queue,
             streams,
             groups: self.groups,
             tables,
@@ -346,6 +377,14 @@ impl EngineBuilder {
                     problems.push(Error::config(format!("{kind} pool `{name}` is given twice")));
                 }
             }
+        }
+        if let Some((pool, _)) = &self.queue
+            && !self.redis.iter().any(|(name, ..)| name == pool)
+        {
+            problems.push(Error::config(format!(
+                "the queue of `flush_async` is on the Redis pool `{pool}`, which is not given; {}",
+                known(self.redis.iter().map(|(name, ..)| name.as_str()))
+            )));
         }
         for (i, table) in self.tables.iter().enumerate() {
             let (name, entity) = (table.def.name, table.def.entity);

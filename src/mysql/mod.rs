@@ -11,11 +11,11 @@ mod pool;
 mod server;
 mod statements;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, Done};
 pub(crate) use identifier::{Identifier, quoted_text};
 pub(crate) use observe::Observer;
 pub use observe::StatementEvent;
-pub(crate) use params::Params;
+pub(crate) use params::{Bound, Params};
 pub use pool::MysqlOptions;
 pub(crate) use pool::{Checkout, MysqlPool};
 pub(crate) use server::{Flavour, Server};

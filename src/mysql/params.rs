@@ -4,6 +4,17 @@ use mysql::Value as Driver;
 
 use crate::table::{CivilDate, CivilDateTime, CivilTime, Value};
 
+/// One value as it is bound: for those who write statements down instead of running them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Bound<'a> {
+    Null,
+    Int(i64),
+    UInt(u64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    DateTime(CivilDateTime),
+}
+
 /// The values bound to one statement.
 #[derive(Debug, Default)]
 pub(crate) struct Params(Vec<Driver>);
@@ -42,6 +53,31 @@ impl Params {
             _ => 0,
         };
         self.0.iter().map(length).max().unwrap_or(0)
+    }
+
+    /// The values, one after the other, as they are bound.
+    pub(crate) fn each<'a>(&'a self) -> impl Iterator<Item = Bound<'a>> {
+        self.0.iter().map(|value| match value {
+            Driver::NULL => Bound::Null,
+            Driver::Bytes(bytes) => Bound::Bytes(bytes),
+            Driver::Int(number) => Bound::Int(*number),
+            Driver::UInt(number) => Bound::UInt(*number),
+            Driver::Float(number) => Bound::Double(f64::from(*number)),
+            Driver::Double(number) => Bound::Double(*number),
+            Driver::Date(year, month, day, hour, minute, second, micros) => Bound::DateTime(CivilDateTime {
+                date: CivilDate {
+                    year: *year,
+                    month: *month,
+                    day: *day,
+                },
+                hour: *hour,
+                minute: *minute,
+                second: *second,
+                micros: *micros,
+            }),
+            // `to_driver` makes none: times are bound as text.
+            Driver::Time(..) => Bound::Null,
+        })
     }
 
     pub(super) fn into_driver(self) -> mysql::Params {

@@ -9,6 +9,7 @@ use super::arena::{Mark, Slot, Status, name_of};
 use super::before::is_trashed;
 use super::committed::Operation;
 use super::core::{Core, Place};
+use super::queue::KeyMaker;
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{CivilDate, CivilDateTime, ColumnDef, ColumnSet, Key, RawHandle, SqlType, TableDef, Value};
@@ -57,6 +58,8 @@ pub(crate) struct Frozen {
     pub(crate) pending: Vec<Pending>,
     /// The time that the whole flush writes into its timestamp columns.
     pub(crate) now: CivilDateTime,
+    /// Makes the keys that are the server's to make otherwise, where the rows are inserted later.
+    pub(crate) keys: Option<KeyMaker>,
 }
 
 impl Change {
@@ -130,9 +133,10 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
         let value = if column == def.id {
             if entity.key().is_unset() {
                 managed.insert(column);
-                match E::Key::generate() {
-                    Some(made) => key = encode_key(&made, about)?,
-                    None => {
+                match (E::Key::generate(), &frozen.keys) {
+                    (Some(made), _) => key = encode_key(&made, about)?,
+                    (None, Some(keys)) => key = keys.next(def)?,
+                    (None, None) => {
                         columns.remove(column);
                         continue;
                     }
@@ -316,6 +320,17 @@ fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &
 /// can be replaced all the same, and events show it as NULL.
 fn stored<E: Entity>(original: &E, column: usize) -> Value {
     original.encode(column).unwrap_or(Value::Null)
+}
+
+/// All columns of an entity as it is stored, before the changes of this flush.
+pub(super) fn row<E: Entity>(core: &Core, slot: u32) -> Vec<Value> {
+    let slot = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
+    let entity = slot.and_then(|slot| slot.original.as_deref().or(slot.entity.as_ref()));
+    entity.map_or_else(Vec::new, |entity| {
+        (0..E::TABLE.columns.len())
+            .map(|column| stored(entity, column))
+            .collect()
+    })
 }
 
 /// The columns that an operation writes whatever the entity says.

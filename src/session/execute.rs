@@ -2,8 +2,9 @@
 
 use super::changes::{Change, Frozen};
 use super::sql;
+use super::target::Target;
 use crate::error::{Error, Result};
-use crate::mysql::{Connection, Params, Server};
+use crate::mysql::{Params, Server};
 use crate::table::{ColumnSet, SqlType, Value};
 
 /// Placeholders that one statement may have:
@@ -29,7 +30,7 @@ impl From<Error> for Failed {
 }
 
 /// Runs one step of the plan and returns how many statements it took.
-pub(super) fn step(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> Result<u64, Failed> {
+pub(super) fn step<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) -> Result<u64, Failed> {
     let Some(first) = step.first().map(|&i| &frozen.changes[i]) else {
         return Ok(0);
     };
@@ -64,7 +65,7 @@ pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> boo
     step.len() <= most && Chunks::new(frozen, step, server, most, |change| change.new.clone()).count() == 1
 }
 
-fn insert(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> Result<u64> {
+fn insert<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) -> Result<u64> {
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
     let (def, columns) = (first.def, first.columns);
@@ -85,7 +86,7 @@ fn insert(connection: &mut Connection, frozen: &mut Frozen, step: &[usize]) -> R
                 });
             }
         }
-        let done = connection.execute(&sql::insert(def, &columns, chunk.len()), params, def.name)?;
+        let done = connection.insert(&sql::insert(def, &columns, chunk.len()), params, def.name, chunk)?;
         statements += 1;
         if generated {
             // A plain INSERT of several rows gets consecutive keys, the first of which is reported:
@@ -117,7 +118,7 @@ fn most_of(sql: SqlType) -> u64 {
     }
 }
 
-fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
+fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
     let (def, columns) = (first.def, first.columns);
@@ -138,8 +139,8 @@ fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
             if let Some(version) = &change.version {
                 params.push(version.clone());
             }
-            let done = connection.execute(&text, params, def.name)?;
-            expect(&[i], done.matched)?;
+            let matched = connection.change(&text, params, def.name, Some(1))?;
+            expect(&[i], matched)?;
         }
         return Ok(step.len() as u64);
     }
@@ -164,9 +165,9 @@ fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
             params.push(Value::Null);
         }
         let text = sql::update_join(def, &columns, versioned, rows, &server);
-        let done = connection.execute(&text, params, def.name)?;
+        let matched = connection.change(&text, params, def.name, Some(chunk.len()))?;
         statements += 1;
-        expect(chunk, done.matched)?;
+        expect(chunk, matched)?;
     }
     Ok(statements)
 }
@@ -190,7 +191,7 @@ fn all_same(frozen: &Frozen, step: &[usize]) -> bool {
         .all(|&i| values(i).iter().zip(first).all(|(a, b)| a.same(b)))
 }
 
-fn update_same(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
+fn update_same<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let first = &frozen.changes[step[0]];
     let (def, columns) = (first.def, first.columns);
     let most = MOST_ROWS.min(MOST_PLACEHOLDERS - columns.len());
@@ -202,14 +203,15 @@ fn update_same(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> 
             .iter()
             .for_each(|value| params.push(value.clone()));
         keys(frozen, chunk, rows, &mut params);
-        let done = connection.execute(&sql::update_same(def, &columns, rows), params, def.name)?;
+        let text = sql::update_same(def, &columns, rows);
+        let matched = connection.change(&text, params, def.name, Some(chunk.len()))?;
         statements += 1;
-        expect(chunk, done.matched)?;
+        expect(chunk, matched)?;
     }
     Ok(statements)
 }
 
-fn delete(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
+fn delete<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let first = &frozen.changes[step[0]];
     let def = first.def;
     let versioned = first.version.is_some();
@@ -226,9 +228,10 @@ fn delete(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
         } else {
             keys(frozen, chunk, rows, &mut params);
         }
-        let done = connection.execute(&sql::delete(def, versioned, rows), params, def.name)?;
+        let text = sql::delete(def, versioned, rows);
+        let matched = connection.change(&text, params, def.name, Some(chunk.len()))?;
         statements += 1;
-        expect(chunk, done.matched)?;
+        expect(chunk, matched)?;
     }
     Ok(statements)
 }
@@ -259,19 +262,19 @@ fn expect(chunk: &[usize], matched: u64) -> Result<(), Failed> {
 }
 
 /// Fills in one reference that was inserted as NULL, once its target has its key.
-pub(super) fn fill_in(connection: &mut Connection, change: &Change, column: usize, target: &Value) -> Result<()> {
+pub(super) fn fill_in<T: Target>(connection: &mut T, change: &Change, column: usize, target: &Value) -> Result<()> {
     let def = change.def;
     let columns = ColumnSet::of(&[column]);
     let mut params = Params::with_capacity(2);
     params.push(target.clone());
     params.push(change.key.clone());
     connection
-        .execute(&sql::update_one(def, &columns, false), params, def.name)
+        .change(&sql::update_one(def, &columns, false), params, def.name, None)
         .map(|_| ())
 }
 
 /// Gives the row another value for a moment: of a unique index, or NULL for a reference.
-pub(super) fn park(connection: &mut Connection, change: &Change, column: usize, value: Value) -> Result<()> {
+pub(super) fn park<T: Target>(connection: &mut T, change: &Change, column: usize, value: Value) -> Result<()> {
     fill_in(connection, change, column, &value)
 }
 

@@ -11,7 +11,9 @@ use super::core::{Core, Place};
 use super::execute::{self, Failed};
 use super::plan::{self, Action, Node, Plan};
 use super::publish::{self, Events};
+use super::queue::KeyMaker;
 use super::stale::stale;
+use super::target::Targets;
 use super::ties::{Why, parking_place, ties};
 use super::transaction::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
@@ -60,7 +62,7 @@ impl FlushReport {
         self.delivery_failures.extend(other.delivery_failures);
     }
 
-    fn count(&mut self, operation: Operation) {
+    pub(super) fn count(&mut self, operation: Operation) {
         match operation {
             Operation::Insert => self.inserted += 1,
             Operation::Update | Operation::Restore => self.updated += 1,
@@ -93,12 +95,14 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
     }
     let touched = collect(core);
     before::run(core, &touched)?;
-    let mut frozen = freeze(core)?;
-    if frozen.changes.is_empty() {
-        settle(core);
+    let Some(Prepared {
+        mut frozen,
+        plan,
+        broken,
+    }) = prepare(core, None)?
+    else {
         return Ok(FlushReport::default());
-    }
-    let (plan, broken) = make_plan(core, &frozen)?;
+    };
     if core.transaction.is_some() {
         within(core, &mut frozen, &plan, &broken)
     } else {
@@ -106,8 +110,26 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
     }
 }
 
+/// What is to be written, and in which order.
+pub(super) struct Prepared {
+    pub(super) frozen: Frozen,
+    pub(super) plan: Plan,
+    pub(super) broken: Vec<Broken>,
+}
+
+/// Freezes and plans once the before-hooks are done; `None` when nothing is to be written.
+pub(super) fn prepare(core: &mut Core, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
+    let frozen = freeze(core, keys)?;
+    if frozen.changes.is_empty() {
+        settle(core);
+        return Ok(None);
+    }
+    let (plan, broken) = make_plan(core, &frozen)?;
+    Ok(Some(Prepared { frozen, plan, broken }))
+}
+
 /// The touched entities: tables parents first, in a table stored rows by key, then new ones as they came.
-fn collect(core: &mut Core) -> Vec<Place> {
+pub(super) fn collect(core: &mut Core) -> Vec<Place> {
     let runtime = core.runtime.clone();
     let mut touched = std::mem::take(&mut core.touched);
     let mut places: Vec<Place> = Vec::with_capacity(touched.len());
@@ -135,11 +157,12 @@ fn collect(core: &mut Core) -> Vec<Place> {
 }
 
 /// Freezes everything that was touched, by the hooks too.
-fn freeze(core: &mut Core) -> Result<Frozen> {
+fn freeze(core: &mut Core, keys: Option<KeyMaker>) -> Result<Frozen> {
     let places = collect(core);
     let runtime = core.runtime.clone();
     let mut frozen = Frozen {
         now: CivilDateTime::now(),
+        keys,
         ..Frozen::default()
     };
     frozen.changes.reserve(places.len());
@@ -157,7 +180,7 @@ fn freeze(core: &mut Core) -> Result<Frozen> {
 }
 
 /// A tie that the plan broke, as what has to be done about it.
-enum Broken {
+pub(super) enum Broken {
     /// The reference at this position of [`Frozen::pending`], of this change, is filled in later.
     FillIn { change: usize, pending: usize },
     /// This change's row gets another value in the index before all else.
@@ -280,7 +303,7 @@ fn one_statement(core: &Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken
     }
     let run = |frozen: &mut Frozen| {
         let mut connection = core.runtime.mysql[pool].get()?;
-        execute::step(&mut connection, frozen, &plan.steps[0]).map_err(|failed| match failed {
+        execute::step(&mut *connection, frozen, &plan.steps[0]).map_err(|failed| match failed {
             // The server commits by itself: lost once the statement was sent, its outcome is unknown.
             Failed::Error(error) if connection.was_sent() => error.into_commit_unknown(),
             Failed::Error(error) => error,
@@ -471,7 +494,7 @@ fn wants_hooks(core: &Core, change: &Change) -> bool {
 }
 
 /// What was touched but not changed is clean again.
-fn settle(core: &mut Core) {
+pub(super) fn settle(core: &mut Core) {
     let runtime = core.runtime.clone();
     for place in std::mem::take(&mut core.touched) {
         if let Some(table) = runtime.registered(place.table as usize) {
@@ -480,9 +503,10 @@ fn settle(core: &mut Core) {
     }
 }
 
-fn execute_all(
+/// Runs the plan, or has it written down.
+pub(super) fn execute_all<T: Targets>(
     runtime: &Runtime,
-    transaction: &mut Transaction,
+    targets: &mut T,
     frozen: &mut Frozen,
     plan: &Plan,
     broken: &[Broken],
@@ -501,7 +525,7 @@ fn execute_all(
         };
         if let Some((column, value)) = parked {
             let change = &frozen.changes[change];
-            let connection = transaction.connection(runtime, pool_of(change.place))?;
+            let connection = targets.of(runtime, pool_of(change.place))?;
             execute::park(connection, change, column, value)?;
             statements += 1;
         }
@@ -537,7 +561,7 @@ fn execute_all(
                 frozen.values[pending.value] = key_of_inserted(frozen, &inserted, pending.target)?;
             }
         }
-        let connection = transaction.connection(runtime, pool_of(frozen.changes[step[0]].place))?;
+        let connection = targets.of(runtime, pool_of(frozen.changes[step[0]].place))?;
         statements += execute::step(connection, frozen, step)?;
     }
     for action in broken {
@@ -546,7 +570,7 @@ fn execute_all(
         };
         let pending = frozen.pending[*pending];
         let key = key_of_inserted(frozen, &inserted, pending.target)?;
-        let connection = transaction.connection(runtime, pool_of(frozen.changes[*change].place))?;
+        let connection = targets.of(runtime, pool_of(frozen.changes[*change].place))?;
         execute::fill_in(connection, &frozen.changes[*change], pending.column, &key)?;
         frozen.values[pending.value] = key;
         statements += 1;

@@ -21,10 +21,12 @@ mod hook;
 mod ops;
 mod plan;
 mod publish;
+pub(crate) mod queue;
 mod relations;
 mod retry;
 mod sql;
 mod stale;
+mod target;
 mod ties;
 mod tracked;
 mod transaction;
@@ -234,6 +236,42 @@ impl Session<Root> {
     /// the one that failed stay committed and are told of.
     pub fn flush(&mut self) -> Result<FlushReport> {
         flush::flush(&mut self.core)
+    }
+
+    /// Queues what changed since the last flush, to be written later, and returns when Redis has it.
+    ///
+    /// Before-hooks run and keys, versions and timestamps are known as after [`flush`](Session::flush), also the
+    /// keys that AUTO_INCREMENT makes otherwise. A consumer ([`async_consumer`](crate::Engine::async_consumer)) runs
+    /// the statements in the order in which they were queued, publishes the events once they are committed, and
+    /// calls the past-tense hooks. The report counts what was queued. The engine must be built with
+    /// [`async_flush`](crate::EngineBuilder::async_flush).
+    ///
+    /// Until the consumer is there the database does not show the changes: what one session queued, another does
+    /// not find. Change such rows by `flush_async` again, not by `flush`. What the server would refuse, a duplicate
+    /// key or a row that somebody else has changed, is not found out here: such operations go, whole, to the
+    /// [dead letters](crate::Engine::async_dead_letters).
+    ///
+    /// ```no_run
+    /// # use headwater::prelude::*;
+    /// # #[derive(Debug, Clone, Default, Table)]
+    /// # #[table(name = "clicks")]
+    /// # struct Click { #[column(id)] id: u64, page: String }
+    /// # impl Entity for Click {}
+    /// # fn demo(session: &mut Session) -> headwater::Result<()> {
+    /// let click = session.insert(Click { page: "/".into(), ..Click::default() });
+    /// session.flush_async()?;
+    /// println!("click {} is on its way", session[click].id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`flush`](Session::flush) that come before its first statement, and inside of a transaction. When
+    /// Redis does not take the operation the session is as before, with the edits still in it. A lost connection
+    /// leaves it open whether Redis has the operation after all; queued again it would be another one.
+    pub fn flush_async(&mut self) -> Result<FlushReport> {
+        queue::flush_async(&mut self.core)
     }
 
     /// Runs several flushes as one transaction; nested ones are savepoints.

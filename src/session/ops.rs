@@ -11,10 +11,11 @@ use super::after::{self, HookFailure};
 use super::arena::{Mark, Status};
 use super::changes::{self, Change, Frozen};
 use super::core::Core;
-use super::{InHook, Session, before};
+use super::{InHook, Session, before, queue};
 use crate::entity::Entity;
 use crate::error::Result;
 use crate::runtime::Runtime;
+use crate::stream::operation::Values;
 use crate::table::{RawHandle, TableDef, Value};
 
 /// What a flush asks of an entity's type.
@@ -27,6 +28,10 @@ pub(crate) struct EntityOps {
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
     pub(crate) freeze: fn(&Core, u32, &mut Frozen) -> Result<()>,
+    /// All columns of an entity as it is stored.
+    pub(crate) row: fn(&Core, u32) -> Vec<Value>,
+    /// The past-tense hooks of a change that was queued.
+    pub(crate) after_queued: fn(&Arc<Runtime>, u8, Values<'_>, &mut Vec<HookFailure>) -> Result<()>,
     pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<Acceptance>,
     pub(crate) merge: fn(&mut Accepted, Accepted),
     pub(crate) after: fn(&Core, &Arc<Runtime>, &Accepted, &mut Vec<HookFailure>),
@@ -64,6 +69,8 @@ impl<E: Entity> Of<E> {
         reset: before::reset_slot::<E>,
         key_of: changes::key_of::<E>,
         freeze: changes::freeze::<E>,
+        row: changes::row::<E>,
+        after_queued: queue::after_queued::<E>,
         accept: accept::accept::<E>,
         merge: after::merge::<E>,
         after: after::after::<E>,

@@ -32,7 +32,7 @@ pub(super) struct Published {
 }
 
 /// How streams see an operation: a soft delete is a delete, a restore an update.
-fn flush_type(operation: Operation) -> FlushType {
+pub(super) fn flush_type(operation: Operation) -> FlushType {
     match operation {
         Operation::Insert => FlushType::Insert,
         Operation::Update | Operation::Restore => FlushType::Update,

@@ -153,6 +153,18 @@ fn unique_indexes(def: &'static TableDef) -> impl Iterator<Item = (usize, &'stat
         .map(|(n, index)| (n, index.columns))
 }
 
+/// Hands over the values of unique indexes that a change gives up or takes, with the index's name.
+pub(super) fn unique_tuples(frozen: &Frozen, change: &Change, mut each: impl FnMut(&'static str, &[String])) {
+    for (n, columns) in unique_indexes(change.def) {
+        let name = change.def.indexes.get(n).map_or("", |index| index.name);
+        for side in [Side::Old, Side::New] {
+            if let Some(values) = tuple(frozen, change, columns, side) {
+                each(name, &values);
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Old,

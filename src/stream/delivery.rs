@@ -78,6 +78,21 @@ pub struct Delivery {
     pub oldest: Option<Duration>,
     /// The last error, kept after it healed.
     pub last_error: Option<String>,
+    /// The queue of [`flush_async`](crate::Session::flush_async); `None` where the engine has none, or Redis cannot be
+    /// asked.
+    pub queue: Option<QueueFigures>,
+}
+
+/// The figures of the queue of operations, of all processes together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueFigures {
+    /// Operations that wait to be executed, those under way and those that wait for others included.
+    pub backlog: u64,
+    /// How long the oldest of them has waited, by the clocks of Redis and of this machine.
+    pub oldest: Option<Duration>,
+    /// Operations among the dead letters.
+    pub failed: u64,
 }
 
 impl Delivery {
@@ -93,6 +108,7 @@ impl Delivery {
         self.cut_unread += other.cut_unread;
         self.oldest = self.oldest.max(other.oldest);
         self.last_error = other.last_error.or(self.last_error);
+        self.queue = other.queue.or(self.queue);
         self
     }
 }

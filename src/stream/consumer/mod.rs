@@ -6,7 +6,7 @@ pub(in crate::stream) mod event;
 pub(crate) mod group;
 mod pass;
 mod run;
-mod scripts;
+pub(super) mod scripts;
 #[cfg(test)]
 mod tests;
 #[cfg(all(test, feature = "r2d2_redis"))]

@@ -5,6 +5,7 @@
 
 mod batch;
 mod direct;
+mod marked;
 mod queue;
 mod shared;
 mod spill;
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub(crate) use marked::Marked;
 use queue::{NotTaken, Queue};
 use shared::Shared;
 pub(crate) use spill::SpillTo;

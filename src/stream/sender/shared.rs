@@ -102,6 +102,7 @@ impl Shared {
             cut_unread: self.figures.cut_unread.load(Relaxed),
             oldest: self.work().front().map(|waiting| waiting.since.elapsed()),
             last_error: lock(&self.last_error).clone(),
+            queue: None,
         }
     }
 

@@ -110,6 +110,24 @@ impl<'a> Cursor<'a> {
         Ok(elements)
     }
 
+    /// As [`array`](Cursor::array); nil is empty.
+    pub(super) fn array_or_nil(&mut self, what: &str) -> Result<usize> {
+        if self.nil() {
+            return Ok(0);
+        }
+        self.array(what)
+    }
+
+    /// A number from 0 on that counts or points at something.
+    pub(super) fn index(&mut self, what: &str) -> Result<usize> {
+        match self.integer(what)? {
+            Integer::Unsigned(number) => {
+                usize::try_from(number).map_err(|_| malformed(format!("{what} is {number}, which is too large")))
+            }
+            Integer::Negative(number) => Err(malformed(format!("{what} is {number}, which is below 0"))),
+        }
+    }
+
     /// The text that is next, as str or bin.
     pub(in crate::stream) fn text(&mut self, what: &str) -> Result<&'a [u8]> {
         let start = self.at;

@@ -29,19 +29,23 @@ mod convert;
 mod cursor;
 mod number;
 mod read;
+mod read_operation;
 mod short;
 #[cfg(test)]
 mod tests;
 mod time;
 mod write;
+mod write_operation;
 
 pub(super) use convert::value_for;
 pub(in crate::stream) use cursor::{Cursor, Integer};
 pub(super) use number::boolean;
 pub(super) use read::read_event;
+pub(crate) use read_operation::{read_operation, row_value};
 pub(super) use time::rfc3339;
 pub(super) use write::write_dirty_event;
 pub(crate) use write::{EventRecord, write_event};
+pub(crate) use write_operation::Draft;
 
 use crate::error::{Error, ErrorKind};
 

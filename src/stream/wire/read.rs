@@ -20,10 +20,7 @@ const OMITEMPTY: &[u8] = b",omitempty";
 
 /// Reads an event; see [`DirtyEvent::from_bytes`].
 pub(in crate::stream) fn read_event(bytes: &[u8]) -> Result<DirtyEvent> {
-    let mut reader = Reader {
-        input: Cursor::new(bytes),
-        go_keys: false,
-    };
+    let mut reader = Reader::new(bytes);
     let event = reader.event()?;
     match reader.input.left() {
         0 => Ok(event),
@@ -31,17 +28,40 @@ pub(in crate::stream) fn read_event(bytes: &[u8]) -> Result<DirtyEvent> {
     }
 }
 
-struct Reader<'a> {
-    input: Cursor<'a>,
+pub(super) struct Reader<'a> {
+    pub(super) input: Cursor<'a>,
     /// Whether a key was spelt as FluxaORM does.
-    go_keys: bool,
+    pub(super) go_keys: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Reader {
+            input: Cursor::new(bytes),
+            go_keys: false,
+        }
+    }
+
     fn event(&mut self) -> Result<DirtyEvent> {
+        self.event_with(&mut None)
+    }
+
+    /// An event of an operation, with the stream that it goes to.
+    pub(super) fn event_for_stream(&mut self) -> Result<(String, DirtyEvent)> {
+        let mut stream = Some(String::new());
+        self.go_keys = false;
+        let event = self.event_with(&mut stream)?;
+        match stream {
+            Some(stream) if !stream.is_empty() => Ok((stream, event)),
+            _ => Err(malformed("an event without its stream (`s`)")),
+        }
+    }
+
+    fn event_with(&mut self, stream: &mut Option<String>) -> Result<DirtyEvent> {
         let (mut entity_type, mut entity_id, mut flush_type, mut changes) = (None, None, None, None);
         for _ in 0..self.input.map("an event")? {
             match self.input.text("a key of the event")? {
+                b"s" if stream.is_some() => *stream = Some(self.input.utf8("the stream (`s`)")?.to_owned()),
                 b"et" => once(&mut entity_type, "et", self.entity_type()?)?,
                 b"id" => once(&mut entity_id, "id", self.entity_id()?)?,
                 b"ft" => once(&mut flush_type, "ft", self.flush_type()?)?,
@@ -59,7 +79,7 @@ impl Reader<'_> {
     }
 
     /// Whether it is this key, in either spelling.
-    fn is(&mut self, key: &[u8], name: &[u8]) -> bool {
+    pub(super) fn is(&mut self, key: &[u8], name: &[u8]) -> bool {
         match key.strip_prefix(name) {
             Some(b"") => true,
             Some(OMITEMPTY) => {
@@ -142,7 +162,7 @@ impl Reader<'_> {
     }
 
     /// What is missing is false or empty, as Go has it.
-    fn param(&mut self) -> Result<Param> {
+    pub(super) fn param(&mut self) -> Result<Param> {
         let (mut null, mut kind, mut text) = (None, None, None);
         for _ in 0..self.input.map("a value")? {
             let key = self.input.text("a key of a value")?;

@@ -57,7 +57,7 @@ const NEW: &[u8] = b"\xa1n";
 
 /// An event being written. Which spelling its keys have is known when this is compiled, so that pieces of
 /// constant length are copied without a loop.
-struct Out<const GO: bool> {
+pub(super) struct Out<const GO: bool> {
     // Writing to a `ByteBuf` cannot fail; writing to a `Vec` can, as far as the types go.
     buffer: ByteBuf,
     /// Where the event starts.
@@ -84,7 +84,7 @@ impl<const GO: bool> Out<GO> {
 
     /// Writes an event to the buffer's end, or leaves the buffer as it was.
     #[inline]
-    fn append(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub(super) fn append(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let start = buffer.len();
         let mut out = Out {
             buffer: ByteBuf::from_vec(std::mem::take(buffer)),
@@ -146,12 +146,12 @@ impl<const GO: bool> Out<GO> {
     }
 
     #[inline]
-    fn raw(&mut self, bytes: &[u8]) {
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
         self.buffer.as_mut_vec().extend_from_slice(bytes);
     }
 
     #[inline]
-    fn unsigned(&mut self, number: u64) {
+    pub(super) fn unsigned(&mut self, number: u64) {
         let Ok(_) = encode::write_uint(&mut self.buffer, number);
     }
 
@@ -161,7 +161,7 @@ impl<const GO: bool> Out<GO> {
     }
 
     #[inline]
-    fn text(&mut self, text: &[u8]) -> Result<()> {
+    pub(super) fn text(&mut self, text: &[u8]) -> Result<()> {
         // Most texts are short, and their length is in one byte with the marker.
         match u8::try_from(text.len()) {
             Ok(length @ 0..32) => self.raw(&[0xa0 | length]),
@@ -232,20 +232,32 @@ impl<const GO: bool> Out<GO> {
 
     /// A value that is not NULL.
     #[inline]
-    fn typed(&mut self, kind: u8, text: &[u8]) -> Result<()> {
+    pub(super) fn typed(&mut self, kind: u8, text: &[u8]) -> Result<()> {
         self.raw(Self::VALUE);
         self.raw(&[0xa1, kind]);
         self.raw(Self::TEXT);
         self.text(text)
     }
 
+    pub(super) fn null(&mut self) {
+        self.raw(Self::NULL);
+        self.raw(b"\xa0");
+        self.raw(Self::TEXT);
+        self.raw(b"\xa0");
+    }
+
+    pub(super) fn array(&mut self, count: usize) -> Result<()> {
+        let Ok(count) = u32::try_from(count) else {
+            return Err(malformed(format!("{count} values are more than an array holds")));
+        };
+        let Ok(_) = encode::write_array_len(&mut self.buffer, count);
+        Ok(())
+    }
+
     fn value(&mut self, value: &Value, column: &ColumnDef) -> Result<()> {
         match value {
             Value::Null => {
-                self.raw(Self::NULL);
-                self.raw(b"\xa0");
-                self.raw(Self::TEXT);
-                self.raw(b"\xa0");
+                self.null();
                 Ok(())
             }
             Value::Bool(value) => self.typed(b'b', if *value { b"1" } else { b"0" }),

@@ -1,0 +1,260 @@
+//! Executes operations of one pool in one transaction, with what tells that they were.
+
+use std::collections::HashSet;
+
+use super::publish;
+use super::statements::Runner;
+use super::tables::{DONE, LEASE};
+use super::work::{Held, Item, Order};
+use crate::error::{Error, ErrorKind, Result};
+use crate::mysql::{Checkout, Connection, Params};
+use crate::runtime::Runtime;
+use crate::step::Step;
+use crate::table::Value;
+
+/// Executes operations for the holder of a lease.
+pub(super) struct Executor<'a> {
+    pub(super) runtime: &'a Runtime,
+    /// Position in `Runtime::mysql`.
+    pub(super) pool: usize,
+    /// The queue's name.
+    pub(super) queue: &'a str,
+    /// The secret of the lease.
+    pub(super) token: &'a str,
+}
+
+/// What became of operations.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// They are committed, by this transaction or by one before.
+    pub(super) done: Vec<Order>,
+    pub(super) failed: Vec<(Order, Error)>,
+}
+
+/// Why nothing is committed.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// Somebody else executes the operations of this queue now.
+    Fenced,
+    Error(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Error(error)
+    }
+}
+
+/// An operation with its place.
+pub(super) type Entry<'a> = (Order, &'a Item);
+
+/// How often a deadlock is met before others have their turn.
+const TRIES: u32 = 3;
+/// The most ids in one statement.
+const IDS: usize = 1000;
+
+impl Executor<'_> {
+    /// Says in the database that this lease counts from now on. It waits for the transactions of the lease before.
+    pub(super) fn fence(&self) -> Result<()> {
+        let mut connection = self.connect()?;
+        let mut params = Params::with_capacity(3);
+        for text in [self.queue, self.token, self.token] {
+            params.push(Value::Text(text.to_owned()));
+        }
+        let sql = format!("INSERT INTO `{LEASE}` (`queue`,`holder`) VALUES (?,?) ON DUPLICATE KEY UPDATE `holder`=?");
+        connection.execute(&sql, params, LEASE).map(|_| ())
+    }
+
+    /// Executes operations and commits.
+    pub(super) fn run(&self, entries: &[Entry<'_>]) -> Result<Outcome, Trouble> {
+        let mut connection = self.connect()?;
+        let mut left = TRIES;
+        loop {
+            let outcome = self.attempt(&mut connection, entries);
+            if connection.in_transaction() {
+                connection.rollback();
+            }
+            left -= 1;
+            match outcome {
+                Err(Trouble::Error(error)) if error.is_deadlock() && left > 0 => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<Checkout> {
+        let pool = self.runtime.mysql.get(self.pool);
+        pool.ok_or_else(|| Error::config("no such MySQL pool"))?.get()
+    }
+
+    fn attempt(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<Outcome, Trouble> {
+        let mut known = HashSet::new();
+        self.begin(connection)?;
+        if entries.iter().any(|(_, item)| item.maybe_done) {
+            known = self.known(connection, entries)?;
+        }
+        let fresh = without(entries, &known);
+        let mut outcome = Outcome {
+            done: known_of(entries, &known),
+            failed: Vec::new(),
+        };
+        let mut before = known;
+        if !fresh.is_empty() {
+            match self.together(connection, &fresh) {
+                Ok(()) => outcome.done.extend(fresh.iter().map(|(order, _)| *order)),
+                Err(Trouble::Error(error)) if connection.is_broken() || error.is_deadlock() => return Err(error.into()),
+                Err(Trouble::Error(_)) => {
+                    // One of them, and it is not to take the others with it: each by itself.
+                    if connection.in_transaction() {
+                        connection.rollback();
+                    }
+                    self.begin(connection)?;
+                    before = self.known(connection, entries)?;
+                    outcome.done = known_of(entries, &before);
+                    self.apart(connection, &without(entries, &before), &mut outcome)?;
+                }
+                Err(fenced) => return Err(fenced),
+            }
+        }
+        let done: HashSet<Order> = outcome.done.iter().copied().collect();
+        let executed = entries
+            .iter()
+            .filter(|(order, item)| done.contains(order) && before.insert(item.id.clone().into_bytes()));
+        let executed: Vec<&Item> = executed.map(|(_, item)| *item).collect();
+        publish::write_durable(self.runtime, connection, &executed)?;
+        self.runtime.steps.at(Step::AsyncExecuted);
+        connection.commit()?;
+        Ok(outcome)
+    }
+
+    /// Opens a transaction, unless another lease counts. Until its end no other can.
+    fn begin(&self, connection: &mut Connection) -> Result<(), Trouble> {
+        connection.begin()?;
+        let mut params = Params::with_capacity(1);
+        params.push(Value::Text(self.queue.to_owned()));
+        // The form that both servers know.
+        let sql = format!("SELECT `holder` FROM `{LEASE}` WHERE `queue`=? LOCK IN SHARE MODE");
+        let mut ours = false;
+        connection.select(&sql, params, LEASE, &mut |row| {
+            ours = text(row.values_mut().first()) == self.token.as_bytes();
+            Ok(())
+        })?;
+        if ours { Ok(()) } else { Err(Trouble::Fenced) }
+    }
+
+    /// The ids of those that are executed already.
+    fn known(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<HashSet<Vec<u8>>> {
+        let mut known = HashSet::new();
+        for entries in entries.chunks(IDS) {
+            let places = vec!["?"; entries.len()].join(",");
+            let mut params = Params::with_capacity(entries.len());
+            entries
+                .iter()
+                .for_each(|(_, item)| params.push(Value::Text(item.id.clone())));
+            let sql = format!("SELECT `id` FROM `{DONE}` WHERE `id` IN ({places})");
+            connection.select(&sql, params, DONE, &mut |row| {
+                known.insert(text(row.values_mut().first()).to_vec());
+                Ok(())
+            })?;
+        }
+        Ok(known)
+    }
+
+    /// Executes all, with one row for each that tells so, or nothing.
+    fn together(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<(), Trouble> {
+        self.note_done(connection, entries)?;
+        let mut runner = Runner::new(self.runtime, connection);
+        for (_, item) in entries {
+            runner.run(&item.operation)?;
+        }
+        runner.finish()?;
+        Ok(())
+    }
+
+    /// Executes one after the other. One that fails is taken back by itself, and what has to do with it waits.
+    fn apart(&self, connection: &mut Connection, entries: &[Entry<'_>], outcome: &mut Outcome) -> Result<(), Trouble> {
+        let mut held = Held::default();
+        let mut ids = HashSet::new();
+        for (order, item) in entries {
+            // The same operation may have been queued twice, when the answer to the first was lost.
+            if !ids.insert(&item.id) {
+                outcome.done.push(*order);
+                continue;
+            }
+            if held.holds(&item.touches) {
+                held.add(&item.touches);
+                continue;
+            }
+            connection.run("SAVEPOINT headwater_async")?;
+            self.note_done(connection, &[(*order, item)])?;
+            let mut runner = Runner::new(self.runtime, connection);
+            let ran = runner.run(&item.operation).and_then(|()| runner.finish());
+            match ran {
+                Ok(()) => outcome.done.push(*order),
+                // Broken, or rolled back as a whole: nothing of it is left.
+                Err(error) if connection.is_broken() || !connection.in_transaction() => return Err(error.into()),
+                Err(error) => {
+                    connection.run("ROLLBACK TO SAVEPOINT headwater_async")?;
+                    held.add(&item.touches);
+                    outcome.failed.push((*order, error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note_done(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<()> {
+        for entries in entries.chunks(IDS) {
+            let rows = vec!["(?,UTC_TIMESTAMP(6))"; entries.len()].join(",");
+            let mut params = Params::with_capacity(entries.len());
+            entries
+                .iter()
+                .for_each(|(_, item)| params.push(Value::Text(item.id.clone())));
+            connection.execute(
+                &format!("INSERT INTO `{DONE}` (`id`,`done_at`) VALUES {rows}"),
+                params,
+                DONE,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what was executed longer ago than this; whether there may be more of it.
+    pub(super) fn purge(&self, keep: std::time::Duration) -> Result<bool> {
+        const ROWS: u64 = 10_000;
+        let mut connection = self.connect()?;
+        let mut params = Params::with_capacity(1);
+        params.push(Value::UInt(keep.as_secs().min(100 * 365 * 86_400)));
+        let sql = format!(
+            "DELETE FROM `{DONE}` WHERE `done_at` < UTC_TIMESTAMP(6) - INTERVAL ? SECOND ORDER BY `done_at` LIMIT {ROWS}"
+        );
+        Ok(connection.execute(&sql, params, DONE)?.matched == ROWS)
+    }
+}
+
+/// Whether an error is about the tables of the consumer itself: no operation's fault.
+pub(super) fn is_own(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Schema { message, .. } => message.contains(DONE) || message.contains(LEASE),
+        ErrorKind::DuplicateKey { table, .. } => table == DONE,
+        _ => false,
+    }
+}
+
+fn without<'a>(entries: &[Entry<'a>], known: &HashSet<Vec<u8>>) -> Vec<Entry<'a>> {
+    let fresh = entries.iter().filter(|(_, item)| !known.contains(item.id.as_bytes()));
+    fresh.copied().collect()
+}
+
+fn known_of(entries: &[Entry<'_>], known: &HashSet<Vec<u8>>) -> Vec<Order> {
+    let done = entries.iter().filter(|(_, item)| known.contains(item.id.as_bytes()));
+    done.map(|(order, _)| *order).collect()
+}
+
+fn text(value: Option<&Value>) -> &[u8] {
+    match value {
+        Some(Value::Bytes(bytes)) => bytes,
+        Some(Value::Text(text)) => text.as_bytes(),
+        _ => &[],
+    }
+}

@@ -1,0 +1,211 @@
+//! Runs the statements of operations: inserts that follow each other go in one.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::mysql::{Connection, Params};
+use crate::runtime::Runtime;
+use crate::stream::Param;
+use crate::stream::operation::Operation;
+use crate::table::Value;
+
+/// Placeholders that one statement may have.
+const MOST_PLACEHOLDERS: usize = 65_535;
+
+/// Runs statements, and holds inserts back for as long as they can be joined.
+pub(super) struct Runner<'c, 'a> {
+    runtime: &'c Runtime,
+    connection: &'c mut Connection,
+    joined: Option<Joined<'a>>,
+}
+
+/// Inserts that became one.
+struct Joined<'a> {
+    sql: &'a str,
+    insert: Insert<'a>,
+    rows: usize,
+    bytes: usize,
+    params: Params,
+}
+
+/// `INSERT INTO t (…) VALUES (?,?),(?,?)`, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Insert<'a> {
+    /// With ` VALUES `.
+    head: &'a str,
+    /// `(?,?)`
+    row: &'a str,
+    width: usize,
+    rows: usize,
+}
+
+impl<'c, 'a> Runner<'c, 'a> {
+    pub(super) fn new(runtime: &'c Runtime, connection: &'c mut Connection) -> Self {
+        Runner {
+            runtime,
+            connection,
+            joined: None,
+        }
+    }
+
+    /// Runs an operation, all but the inserts that may be joined with later ones.
+    pub(super) fn run(&mut self, operation: &'a Operation) -> Result<()> {
+        let expected = operation.own.as_ref().map_or(&[][..], |own| &own.expected);
+        for (n, query) in operation.queries.iter().enumerate() {
+            let expected = expected.get(n).copied().flatten();
+            let bytes = query.params.iter().map(|param| param.text.len() + 9).sum();
+            if expected.is_none() && self.join(&query.sql, &query.params, bytes)? {
+                continue;
+            }
+            self.finish()?;
+            let mut params = Params::with_capacity(query.params.len());
+            for param in &query.params {
+                params.push(bound(param)?);
+            }
+            let done = self.connection.execute(&query.sql, params, table_of(&query.sql))?;
+            if expected.is_some_and(|expected| expected != done.matched) {
+                return Err(self.stale(&query.sql, operation));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error of a statement that did not find its rows as the session knew them.
+    fn stale(&self, sql: &str, operation: &Operation) -> Error {
+        let id = operation.own.as_ref().map_or("", |own| own.id.as_str());
+        Error::new(ErrorKind::Stale {
+            table: self
+                .runtime
+                .named(table_of(sql))
+                .map_or("unknown", |(_, table)| table.def.name),
+            keys: vec![format!("rows of the queued operation {id}")],
+        })
+    }
+
+    /// Adds an insert to those that are held back; `false` when it is none.
+    fn join(&mut self, sql: &'a str, params: &'a [Param], bytes: usize) -> Result<bool> {
+        let known = self
+            .joined
+            .as_ref()
+            .filter(|joined| joined.sql == sql)
+            .map(|joined| joined.insert);
+        let Some(insert) = known.or_else(|| insert(sql)) else {
+            return Ok(false);
+        };
+        if insert.rows * insert.width != params.len() {
+            return Ok(false);
+        }
+        let server = *self.connection.server();
+        let fits = self.joined.as_ref().is_some_and(|joined| {
+            let rows = joined.rows + insert.rows;
+            joined.insert.head == insert.head
+                && joined.insert.row == insert.row
+                && rows <= server.insert_rows()
+                && rows * insert.width <= MOST_PLACEHOLDERS
+                && joined.bytes + bytes <= server.max_packet / 4 * 3
+        });
+        if !fits {
+            self.finish()?;
+        }
+        let joined = self.joined.get_or_insert_with(|| Joined {
+            sql,
+            insert,
+            rows: 0,
+            bytes: 0,
+            params: Params::with_capacity(params.len()),
+        });
+        joined.rows += insert.rows;
+        joined.bytes += bytes;
+        for param in params {
+            joined.params.push(bound(param)?);
+        }
+        Ok(true)
+    }
+
+    /// Runs what is held back.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let Some(joined) = self.joined.take() else {
+            return Ok(());
+        };
+        let Insert { head, row, .. } = joined.insert;
+        let mut sql = String::with_capacity(head.len() + joined.rows * (row.len() + 1));
+        sql.push_str(head);
+        for n in 0..joined.rows {
+            if n > 0 {
+                sql.push(',');
+            }
+            sql.push_str(row);
+        }
+        self.connection.execute(&sql, joined.params, table_of(head)).map(|_| ())
+    }
+}
+
+/// Takes an insert of bound rows apart; `None` when it is anything else.
+fn insert(sql: &str) -> Option<Insert<'_>> {
+    let sql = sql.trim_end();
+    const VALUES: &str = ") VALUES ";
+    if !sql.starts_with("INSERT INTO ") {
+        return None;
+    }
+    let at = sql.find(VALUES)? + VALUES.len();
+    let (head, values) = sql.split_at(at);
+    let row = values.get(..values.find(')')? + 1)?;
+    let inside = row.strip_prefix('(')?.strip_suffix(')')?;
+    let plain = inside
+        .bytes()
+        .enumerate()
+        .all(|(n, byte)| byte == if n % 2 == 0 { b'?' } else { b',' });
+    if !plain || inside.len() % 2 == 0 || head.contains('?') {
+        return None;
+    }
+    // Nothing but such rows.
+    let rows = (values.len() + 1) / (row.len() + 1);
+    let same = values.len() + 1 == rows * (row.len() + 1)
+        && values.as_bytes().chunks(row.len() + 1).all(|chunk| {
+            let (text, comma) = chunk.split_at(row.len().min(chunk.len()));
+            text == row.as_bytes() && (comma.is_empty() || comma == b",")
+        });
+    same.then_some(Insert {
+        head,
+        row,
+        width: inside.len() / 2 + 1,
+        rows,
+    })
+}
+
+/// A value as it is bound. Text goes as bytes: blobs travel as text too.
+fn bound(param: &Param) -> Result<Value> {
+    match param.kind {
+        _ if param.null => Ok(Value::Null),
+        Some('i' | 'u' | 'f' | 'b' | 't') => param.value(),
+        _ => Ok(Value::Bytes(param.text.clone())),
+    }
+}
+
+/// The table that a statement names first, for error texts.
+fn table_of(sql: &str) -> &str {
+    sql.split('`').nth(1).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inserts_of_bound_rows_are_taken_apart() {
+        let parts = |sql| insert(sql).map(|insert| (insert.row, insert.width, insert.rows));
+        for (sql, expected) in [
+            ("INSERT INTO `T` (`ID`,`A`) VALUES (?,?)", Some(("(?,?)", 2, 1))),
+            ("INSERT INTO `T` (`ID`) VALUES (?),(?),(?)", Some(("(?)", 1, 3))),
+            ("INSERT INTO `T` (`ID`) VALUES (?),(?", None),
+            ("INSERT INTO `T` (`ID`) VALUES (?);(?)", None),
+            ("INSERT INTO `T` (`ID`) VALUES (?,?),(?)", None),
+            ("INSERT INTO `T` (`ID`) VALUES ()", None),
+            ("INSERT INTO `T` (`ID`) VALUES (1)", None),
+            ("INSERT INTO `T` (`ID`) VALUES (?) ON DUPLICATE KEY UPDATE `ID`=?", None),
+            ("INSERT INTO `T` (`I?`) VALUES (?)", None),
+            ("UPDATE `T` SET `A`=? WHERE `ID`=?", None),
+            ("INSERT INTO `T` SELECT ?", None),
+        ] {
+            assert_eq!(parts(sql), expected, "{sql}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What goes with the statements: the rows that they touch, their events, and the changes for past-tense hooks.
+
+use std::collections::HashMap;
+
+use super::recorder::Recorders;
+use crate::error::Result;
+use crate::runtime::Runtime;
+use crate::session::after;
+use crate::session::changes::{Change, Frozen};
+use crate::session::committed::Operation;
+use crate::session::core::{Core, Place};
+use crate::session::plan::Plan;
+use crate::session::publish::flush_type;
+use crate::session::target::Targets;
+use crate::session::ties::unique_tuples;
+use crate::stream::operation::{Before, touch, touch_row};
+use crate::stream::{EventRecord, publishes, write_event};
+use crate::table::Value;
+
+/// Notes what each operation writes (rows, values of unique indexes) and what it relies on (rows referred to): the
+/// consumer keeps those in order that have something in common. Before the statements, which take the values.
+pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -> Result<()> {
+    let runtime = &core.runtime;
+    let keys: HashMap<Place, &Value> = frozen
+        .changes
+        .iter()
+        .filter(|change| change.is_insert())
+        .map(|change| (change.place, &change.key))
+        .collect();
+    for change in &frozen.changes {
+        let Some(table) = runtime.registered(change.place.table as usize) else {
+            continue;
+        };
+        let draft = &mut recorders.of(runtime, table.mysql)?.draft;
+        let def = change.def;
+        draft.writes.push(touch_row(def.name, &change.key));
+        unique_tuples(frozen, change, |index, values| {
+            let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+            draft.writes.push(touch(def.name, index, &values));
+        });
+        let references = || {
+            def.columns
+                .iter()
+                .enumerate()
+                .filter_map(|(n, c)| Some((n, c.reference?)))
+        };
+        if references().next().is_none() {
+            continue;
+        }
+        for (column, reference) in references() {
+            let waiting = frozen.pending[change.pending.clone()]
+                .iter()
+                .find(|pending| pending.column == column)
+                .and_then(|pending| keys.get(&pending.target).copied());
+            let new = waiting.or_else(|| frozen.new_value(change, column));
+            if let Some(value) = new.filter(|value| !value.is_null()) {
+                draft.reads.push(touch_row((reference.table)().name, value));
+            }
+        }
+        // A reference that is given up lets others go on as well.
+        if !change.is_insert() {
+            let row = (table.ops.row)(core, change.place.slot);
+            for (column, reference) in references() {
+                if (change.is_delete() || change.columns.has(column))
+                    && let Some(value) = row.get(column).filter(|value| !value.is_null())
+                {
+                    draft.reads.push(touch_row((reference.table)().name, value));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the events of all changes, in the order of the plan; how many there are.
+pub(super) fn events(runtime: &Runtime, frozen: &Frozen, plan: &Plan, recorders: &mut Recorders) -> Result<u64> {
+    // The consumer writes them as their streams want them.
+    let wire = recorders.wire();
+    let mut count = 0;
+    let mut payload = Vec::with_capacity(128);
+    for &i in plan.steps.iter().flatten() {
+        let change = &frozen.changes[i];
+        let Some(table) = runtime.registered(change.place.table as usize) else {
+            continue;
+        };
+        if table.streams.is_empty() {
+            continue;
+        }
+        let changes = frozen.visible(change);
+        let changed = change.columns.without(&change.def.internal());
+        let flush = flush_type(change.operation);
+        let draft = &mut recorders.of(runtime, table.mysql)?.draft;
+        for routed in &table.streams {
+            if !publishes(table.def, routed.publication, flush, &changed) {
+                continue;
+            }
+            let record = EventRecord {
+                table: table.def,
+                key: &change.key,
+                flush,
+                changes: &changes,
+            };
+            payload.clear();
+            let stream = &routed.publication.stream;
+            write_event(&mut payload, &record, wire)?;
+            draft.event(stream.name(), &payload)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Adds the changes that past-tense hooks may want to see, in the order of the plan.
+pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut Recorders) -> Result<()> {
+    if core.without_hooks {
+        return Ok(());
+    }
+    let runtime = &core.runtime;
+    let inserted: HashMap<usize, (usize, usize)> = recorders
+        .all()
+        .flat_map(|recorder| recorder.inserted.iter())
+        .map(|&(change, query, row)| (change, (query, row)))
+        .collect();
+    for &i in plan.steps.iter().flatten() {
+        let change = &frozen.changes[i];
+        let Some(table) = runtime.registered(change.place.table as usize) else {
+            continue;
+        };
+        if !table.may_have(after::bits(change.operation)) {
+            continue;
+        }
+        let draft = &mut recorders.of(runtime, table.mysql)?.draft;
+        let operation = code(change.operation);
+        if let Some(&(query, row)) = inserted.get(&i) {
+            draft.inserted(change.def, operation, query, row * change.def.columns.len())?;
+            continue;
+        }
+        let row = (table.ops.row)(core, change.place.slot);
+        draft.changed(&Before {
+            table: change.def,
+            operation,
+            row: &row,
+            written: &written(frozen, change),
+        })?;
+    }
+    Ok(())
+}
+
+fn written<'a>(frozen: &'a Frozen, change: &Change) -> Vec<(usize, &'a Value)> {
+    let new = &frozen.values[change.new.clone()];
+    change.columns.iter().zip(new).collect()
+}
+
+/// How an operation is written.
+fn code(operation: Operation) -> u8 {
+    match operation {
+        Operation::Insert => 1,
+        Operation::Update => 2,
+        Operation::Delete => 3,
+        Operation::Trash => 4,
+        Operation::Restore => 5,
+        Operation::ForceDelete => 6,
+    }
+}
+
+/// The operation that was written so.
+pub(super) fn operation(code: u8) -> Option<Operation> {
+    Some(match code {
+        1 => Operation::Insert,
+        2 => Operation::Update,
+        3 => Operation::Delete,
+        4 => Operation::Trash,
+        5 => Operation::Restore,
+        6 => Operation::ForceDelete,
+        _ => return None,
+    })
+}

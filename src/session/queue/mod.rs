@@ -1,0 +1,125 @@
+//! Flushing to a queue: everything up to the plan as a flush does it, then the statements are written down.
+//!
+//! The keys of new rows are made here ([`keys`]), the statements come from the very code that runs them
+//! ([`recorder`]), and beside them goes what the consumer needs ([`describe`]). When Redis has the operations the
+//! session's memory is as after a flush.
+
+mod describe;
+mod hooks;
+mod keys;
+mod recorder;
+
+pub(crate) use self::hooks::after_queued;
+pub(crate) use self::keys::{KeyBlocks, KeyMaker};
+use self::recorder::Recorders;
+use super::accept::Manner;
+use super::before;
+use super::core::Core;
+use super::execute::Failed;
+use super::flush::{self, FlushReport, Prepared};
+use crate::error::{Error, ErrorKind, Result};
+use crate::redis::{Commands, Failure, Reply};
+use crate::runtime::{QueueSettings, Runtime};
+use crate::step::Step;
+use crate::stream::operation::QUEUE;
+
+/// Queues what changed.
+pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
+    if core.transaction.is_some() {
+        return Err(Error::config(
+            "`flush_async` inside of a transaction: what it queues would be executed whatever becomes of the transaction",
+        ));
+    }
+    let runtime = core.runtime.clone();
+    let settings = runtime.queue()?;
+    if core.touched.is_empty() {
+        return Ok(FlushReport::default());
+    }
+    let touched = flush::collect(core);
+    before::run(core, &touched)?;
+    let Some(Prepared {
+        mut frozen,
+        plan,
+        broken,
+    }) = flush::prepare(core, Some(KeyMaker::new(runtime.clone())))?
+    else {
+        return Ok(FlushReport::default());
+    };
+    let mut recorders = Recorders::new(settings.wire);
+    describe::touches(core, &frozen, &mut recorders)?;
+    let statements = flush::execute_all(&runtime, &mut recorders, &mut frozen, &plan, &broken).map_err(failed)?;
+    let events = describe::events(&runtime, &frozen, &plan, &mut recorders)?;
+    describe::changes(core, &frozen, &plan, &mut recorders)?;
+    enqueue(&runtime, settings, recorders.finish(&runtime)?)?;
+    runtime.steps.at(Step::AsyncQueued);
+    let mut report = FlushReport {
+        statements,
+        events,
+        ..FlushReport::default()
+    };
+    for &i in plan.steps.iter().flatten() {
+        let change = &frozen.changes[i];
+        let Some(table) = runtime.registered(change.place.table as usize) else {
+            continue;
+        };
+        report.count(change.operation);
+        let manner = Manner {
+            undoable: false,
+            hooks: false,
+        };
+        (table.ops.accept)(core, change, &frozen, manner)?;
+    }
+    flush::settle(core);
+    Ok(report)
+}
+
+fn failed(failed: Failed) -> Error {
+    match failed {
+        Failed::Error(error) => error,
+        // A recorder finds every row.
+        Failed::Stale(_) => Error::config("a statement that was only written down found a stale row"),
+    }
+}
+
+/// Gives the operations to Redis: all or none, in one round trip. When the answer is lost with the connection they
+/// are given again, and the consumer knows them by their ids.
+fn enqueue(runtime: &Runtime, settings: &QueueSettings, operations: Vec<(String, Vec<u8>)>) -> Result<()> {
+    let framed = operations.len() > 1;
+    let mut commands = Commands::new();
+    if framed {
+        commands.push(&[b"MULTI"]);
+    }
+    for (id, bytes) in &operations {
+        commands.push(&[b"XADD", QUEUE.as_bytes(), b"*", b"s", bytes, b"e", id.as_bytes()]);
+    }
+    if framed {
+        commands.push(&[b"EXEC"]);
+    }
+    let pool = runtime
+        .redis
+        .get(settings.redis)
+        .ok_or_else(|| Error::config("the Redis pool of the queue is gone"))?;
+    pool.with(|link| {
+        for reply in link.run(&commands)? {
+            // The answer to EXEC has one for each command.
+            let replies = match link.check(reply)? {
+                Reply::List(list) => list,
+                other => vec![other],
+            };
+            for reply in replies {
+                if link.check(reply)? == Reply::Nil {
+                    return Err(Failure::nonsense(link.pool(), "XADD"));
+                }
+            }
+        }
+        Ok(())
+    })
+    .map_err(|error| match error.into_kind() {
+        ErrorKind::Redis { pool, message, source } => Error::new(ErrorKind::Redis {
+            pool,
+            message: format!("the queue `{QUEUE}` did not take the operation: {message}"),
+            source,
+        }),
+        other => Error::new(other),
+    })
+}

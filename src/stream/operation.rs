@@ -1,0 +1,173 @@
+//! A queued operation: the statements of one transaction with their events, and what else we say of it.
+//!
+//! FluxaORM knows `pool`, `queries`, `events`, `redis` and `dirty`, and skips the key [`OWN`], under which stands
+//! what a consumer of this crate needs beside them.
+
+use super::event::DirtyEvent;
+use super::param::Param;
+use crate::table::{CivilDateTime, TableDef, Value};
+
+/// The stream of queued operations.
+pub(crate) const QUEUE: &str = "_fluxa_async_sql";
+/// The stream of those that failed.
+pub(crate) const FAILED: &str = "_fluxa_async_sql_failed";
+/// The key of an operation that only this crate reads.
+pub(crate) const OWN: &str = "hw";
+
+/// The statements of one transaction, to be executed later.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Operation {
+    /// The MySQL pool.
+    pub(crate) pool: String,
+    pub(crate) queries: Vec<QueuedQuery>,
+    /// The events of its changes, each with its stream.
+    pub(crate) dirty: Vec<(String, DirtyEvent)>,
+    /// Commands for Redis that FluxaORM put off until the statements are committed.
+    pub(crate) redis: Vec<RedisCommand>,
+    /// `None` when FluxaORM wrote it.
+    pub(crate) own: Option<Own>,
+}
+
+/// One statement with its values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct QueuedQuery {
+    pub(crate) sql: String,
+    pub(crate) params: Vec<Param>,
+}
+
+/// A command for Redis as FluxaORM records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RedisCommand {
+    pub(crate) pool: String,
+    pub(crate) command: String,
+    pub(crate) arguments: Vec<Vec<u8>>,
+}
+
+/// What an operation of this crate says beside its statements.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Own {
+    /// Unique: what was executed is known by it.
+    pub(crate) id: String,
+    /// For each statement how many rows must match.
+    pub(crate) expected: Vec<Option<u64>>,
+    /// What it writes and what it relies on, as hashes; see [`touch`].
+    pub(crate) writes: Vec<u64>,
+    pub(crate) reads: Vec<u64>,
+    /// Tables of its changes with the columns that a change tells of.
+    pub(crate) shapes: Vec<Shape>,
+    /// Changes that past-tense hooks may want to see.
+    pub(crate) changes: Vec<QueuedChange>,
+}
+
+/// A table and some of its columns, by name: the struct may have others by the time it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) table: String,
+    pub(crate) columns: Vec<String>,
+}
+
+/// A change for the past-tense hooks.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct QueuedChange {
+    /// Position in [`Own::shapes`].
+    pub(crate) shape: usize,
+    /// The code of the operation: what the session makes of it is the session's to know.
+    pub(crate) operation: u8,
+    pub(crate) row: QueuedRow,
+}
+
+/// Where the values of a change are.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum QueuedRow {
+    /// The row is among the values of a statement, from this one on.
+    InQuery { query: usize, first: usize },
+    /// The row before the change, and what was written over it.
+    Apart {
+        before: Vec<Param>,
+        /// Positions in the shape's columns, with the new values.
+        written: Vec<(usize, Param)>,
+    },
+}
+
+impl Own {
+    /// The values of a change, in the order of its shape: the row before it, and what was written. An insert has
+    /// nothing before.
+    pub(crate) fn values<'a>(&'a self, queries: &'a [QueuedQuery], change: &'a QueuedChange) -> Option<Values<'a>> {
+        let shape = self.shapes.get(change.shape)?;
+        Some(match &change.row {
+            QueuedRow::InQuery { query, first } => Values {
+                shape,
+                row: queries
+                    .get(*query)?
+                    .params
+                    .get(*first..first.checked_add(shape.columns.len())?)?,
+                written: &[],
+            },
+            QueuedRow::Apart { before, written } => Values {
+                shape,
+                row: before,
+                written,
+            },
+        })
+    }
+}
+
+/// The values of a change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Values<'a> {
+    pub(crate) shape: &'a Shape,
+    pub(crate) row: &'a [Param],
+    pub(crate) written: &'a [(usize, Param)],
+}
+
+/// One value bound to a statement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Parameter<'a> {
+    Null,
+    Int(i64),
+    UInt(u64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    DateTime(CivilDateTime),
+}
+
+/// What two operations may have in common, as a number: a row by its key, or a value of a unique index. It is
+/// the same in every process and version. Two things with one number only wait for each other without need.
+pub(crate) fn touch(table: &str, what: &str, values: &[&[u8]]) -> u64 {
+    // FNV-1a, 64 bits.
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut add = |bytes: &[u8]| {
+        for byte in bytes.iter().chain(&[0]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    };
+    add(table.as_bytes());
+    add(what.as_bytes());
+    values.iter().for_each(|value| add(value));
+    hash
+}
+
+/// The number of a row.
+pub(crate) fn touch_row(table: &str, key: &Value) -> u64 {
+    touch(table, "", &[&key_bytes(key)])
+}
+
+/// A key as bytes.
+pub(crate) fn key_bytes(key: &Value) -> Vec<u8> {
+    match key {
+        Value::Text(text) => text.clone().into_bytes(),
+        Value::Bytes(bytes) => bytes.clone(),
+        other => other.to_string().into_bytes(),
+    }
+}
+
+/// A change for the past-tense hooks, on its way to the queue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before<'a> {
+    pub(crate) table: &'static TableDef,
+    pub(crate) operation: u8,
+    /// All columns.
+    pub(crate) row: &'a [Value],
+    /// Position and new value.
+    pub(crate) written: &'a [(usize, &'a Value)],
+}

@@ -1,0 +1,191 @@
+//! Reading a queued operation, whoever wrote it.
+
+use super::malformed;
+use super::read::Reader;
+use super::time::span;
+use crate::error::Result;
+use crate::stream::operation::{OWN, Operation, Own, QueuedChange, QueuedQuery, QueuedRow, RedisCommand, Shape};
+use crate::stream::param::Param;
+use crate::table::{ColumnDef, SqlType, Value};
+
+/// Reads an operation.
+///
+/// # Errors
+///
+/// A [`Malformed`](crate::ErrorKind::Malformed) error when the bytes are none.
+pub(crate) fn read_operation(bytes: &[u8]) -> Result<Operation> {
+    let mut reader = Reader::new(bytes);
+    let (mut pool, mut queries, mut dirty, mut redis, mut own) = (None, None, Vec::new(), Vec::new(), None);
+    for _ in 0..reader.input.map("an operation")? {
+        match reader.input.text("a key of the operation")? {
+            b"pool" => pool = Some(reader.input.utf8("the pool")?.to_owned()),
+            b"queries" => queries = Some(reader.list("the statements", Reader::query)?),
+            key if key == OWN.as_bytes() => own = Some(reader.own()?),
+            key if reader.is(key, b"dirty") => dirty = reader.list("the events", Reader::event_for_stream)?,
+            key if reader.is(key, b"redis") => redis = reader.list("the commands", Reader::redis)?,
+            _ => reader.input.skip()?,
+        }
+    }
+    match (pool, queries, reader.input.left()) {
+        (Some(pool), Some(queries), 0) if !pool.is_empty() => Ok(Operation {
+            pool,
+            queries,
+            dirty,
+            redis,
+            own,
+        }),
+        (None, _, _) => Err(malformed("an operation without its pool")),
+        (_, None, _) => Err(malformed("an operation without statements")),
+        (_, _, 0) => Err(malformed("the operation's pool is empty")),
+        (_, _, more) => Err(malformed(format!("{more} bytes more than the operation has"))),
+    }
+}
+
+/// A value of a row in the form in which a column takes it from a server.
+pub(crate) fn row_value(param: &Param, column: &ColumnDef) -> Result<Value> {
+    match param.kind {
+        Some('s') | None if param.null => Ok(Value::Null),
+        Some('s') | None if matches!(column.stored(), SqlType::Time { .. }) => {
+            let found = span(&param.text).map(Value::Time);
+            found.ok_or_else(|| malformed(format!("{param:?} is no time")))
+        }
+        Some('s') | None => Ok(Value::Bytes(param.text.clone())),
+        Some(_) => param.value(),
+    }
+}
+
+impl Reader<'_> {
+    fn list<T>(&mut self, what: &str, read: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let count = self.input.array_or_nil(what)?;
+        // Nothing is smaller than a byte, so this is no more than what was sent times the size of an element.
+        let mut list = Vec::with_capacity(count.min(self.input.left() / 8 + 1));
+        for _ in 0..count {
+            list.push(read(self)?);
+        }
+        Ok(list)
+    }
+
+    fn query(&mut self) -> Result<QueuedQuery> {
+        let (mut sql, mut params) = (None, Vec::new());
+        for _ in 0..self.input.map("a statement")? {
+            match self.input.text("a key of a statement")? {
+                b"q" => sql = Some(self.input.utf8("the text of a statement")?.to_owned()),
+                b"p" => params = self.list("the values of a statement", Reader::param)?,
+                _ => self.input.skip()?,
+            }
+        }
+        match sql {
+            Some(sql) => Ok(QueuedQuery { sql, params }),
+            None => Err(malformed("a statement without its text (`q`)")),
+        }
+    }
+
+    fn redis(&mut self) -> Result<RedisCommand> {
+        let (mut pool, mut command, mut arguments) = (String::new(), String::new(), Vec::new());
+        for _ in 0..self.input.map("a command")? {
+            match self.input.text("a key of a command")? {
+                b"p" => pool = self.input.utf8("the pool of a command")?.to_owned(),
+                b"c" => command = self.input.utf8("a command")?.to_owned(),
+                key if self.is(key, b"a") => {
+                    arguments = self.list("the words of a command", |reader| {
+                        reader.input.text_or_nil("a word of a command").map(<[u8]>::to_vec)
+                    })?;
+                }
+                _ => self.input.skip()?,
+            }
+        }
+        Ok(RedisCommand {
+            pool,
+            command,
+            arguments,
+        })
+    }
+
+    fn own(&mut self) -> Result<Own> {
+        let mut own = Own::default();
+        for _ in 0..self.input.map("what is ours of an operation")? {
+            match self.input.text("a key of it")? {
+                b"id" => own.id = self.input.utf8("the id of an operation")?.to_owned(),
+                b"m" => {
+                    own.expected = self.list("the rows expected", |reader| {
+                        if reader.input.nil() {
+                            return Ok(None);
+                        }
+                        reader.input.index("the rows expected").map(|rows| Some(rows as u64))
+                    })?;
+                }
+                b"w" => own.writes = self.touches()?,
+                b"r" => own.reads = self.touches()?,
+                b"t" => own.shapes = self.list("the tables", Reader::shape)?,
+                b"c" => own.changes = self.list("the changes", Reader::queued_change)?,
+                _ => self.input.skip()?,
+            }
+        }
+        if own.id.is_empty() {
+            return Err(malformed("an operation without its id"));
+        }
+        Ok(own)
+    }
+
+    fn touches(&mut self) -> Result<Vec<u64>> {
+        let bytes = self.input.text_or_nil("what an operation touches")?;
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(malformed("what an operation touches is cut off"));
+        }
+        Ok(numbers.iter().map(|number| u64::from_be_bytes(*number)).collect())
+    }
+
+    fn shape(&mut self) -> Result<Shape> {
+        self.tuple(2, "a table")?;
+        let table = self.input.utf8("the name of a table")?.to_owned();
+        let columns = self.list("the columns of a table", |reader| {
+            reader.input.utf8("the name of a column").map(str::to_owned)
+        })?;
+        Ok(Shape { table, columns })
+    }
+
+    fn queued_change(&mut self) -> Result<QueuedChange> {
+        let parts = self.input.array_or_nil("a change")?;
+        let shape = self.input.index("the table of a change")?;
+        let operation = self.input.index("what a change does")?;
+        let operation = u8::try_from(operation).map_err(|_| malformed("what a change does is not known"))?;
+        let row = match parts {
+            4 => QueuedRow::InQuery {
+                query: self.input.index("the statement of a change")?,
+                first: self.input.index("the place of a change")?,
+            },
+            5 => {
+                let before = self.list("a row", Reader::compact)?;
+                let columns = self.list("the columns of a change", |reader| reader.input.index("a column"))?;
+                let values = self.list("the values of a change", Reader::compact)?;
+                if columns.len() != values.len() {
+                    return Err(malformed("a change has more columns than values, or fewer"));
+                }
+                QueuedRow::Apart {
+                    before,
+                    written: columns.into_iter().zip(values).collect(),
+                }
+            }
+            other => return Err(malformed(format!("a change of {other} parts"))),
+        };
+        Ok(QueuedChange { shape, operation, row })
+    }
+
+    fn compact(&mut self) -> Result<Param> {
+        if self.input.nil() {
+            return Ok(Param::null());
+        }
+        match self.input.text("a value")?.split_first() {
+            Some((kind, text)) => Ok(Param::new(char::from(*kind), text)),
+            None => Err(malformed("a value without its type code")),
+        }
+    }
+
+    fn tuple(&mut self, parts: usize, what: &str) -> Result<()> {
+        match self.input.array_or_nil(what)? {
+            found if found == parts => Ok(()),
+            found => Err(malformed(format!("{what} of {found} parts"))),
+        }
+    }
+}

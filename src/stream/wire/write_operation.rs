@@ -1,0 +1,292 @@
+//! Writing a queued operation: Go's keys first, ours behind them.
+
+use super::number::go_float;
+use super::short::Short;
+use super::time::{write_rfc3339, write_span};
+use super::write::Out;
+use crate::error::Result;
+use crate::stream::declaration::Wire;
+use crate::stream::operation::{Before, OWN, Parameter};
+use crate::table::{CivilDateTime, TableDef, Value};
+
+/// An operation being written.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    wire: Wire,
+    queries: Part,
+    dirty: Part,
+    changes: Part,
+    expected: Vec<Option<usize>>,
+    shapes: Vec<(&'static TableDef, bool)>,
+    pub(crate) writes: Vec<u64>,
+    pub(crate) reads: Vec<u64>,
+}
+
+/// The elements of an array, whose number is known at the end.
+#[derive(Debug, Default)]
+struct Part {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Draft {
+    pub(crate) fn new(wire: Wire) -> Self {
+        Draft {
+            wire,
+            queries: Part::default(),
+            dirty: Part::default(),
+            changes: Part::default(),
+            expected: Vec::new(),
+            shapes: Vec::new(),
+            writes: Vec::new(),
+            reads: Vec::new(),
+        }
+    }
+
+    /// How many statements it has.
+    pub(crate) fn queries(&self) -> usize {
+        self.queries.count
+    }
+
+    /// Adds a statement with so many values; `expected` rows must match.
+    pub(crate) fn query<'a>(
+        &mut self,
+        sql: &str,
+        count: usize,
+        values: impl Iterator<Item = Parameter<'a>>,
+        expected: Option<usize>,
+    ) -> Result<()> {
+        match self.wire {
+            Wire::Documented => query::<false>(&mut self.queries.bytes, sql, count, values)?,
+            Wire::FluxaOrm => query::<true>(&mut self.queries.bytes, sql, count, values)?,
+        }
+        self.queries.count += 1;
+        self.expected.push(expected);
+        Ok(())
+    }
+
+    /// Adds an event, given as its stream's entries have it.
+    pub(crate) fn event(&mut self, stream: &str, payload: &[u8]) -> Result<()> {
+        let (head, rest) = payload.split_first().unwrap_or((&0x80, &[]));
+        let head = *head;
+        Out::<false>::append(&mut self.dirty.bytes, |out| {
+            // A map of one more; an event has four keys at most.
+            out.raw(&[head + 1]);
+            out.raw(b"\xa1s");
+            out.text(stream.as_bytes())?;
+            out.raw(rest);
+            Ok(())
+        })?;
+        self.dirty.count += 1;
+        Ok(())
+    }
+
+    /// Says that a row was inserted by a statement, whose values from `first` on are the row.
+    pub(crate) fn inserted(
+        &mut self,
+        table: &'static TableDef,
+        operation: u8,
+        query: usize,
+        first: usize,
+    ) -> Result<()> {
+        let shape = self.shape(table);
+        Out::<false>::append(&mut self.changes.bytes, |out| {
+            out.raw(b"\x94");
+            for number in [shape, usize::from(operation), query, first] {
+                out.unsigned(number as u64);
+            }
+            Ok(())
+        })?;
+        self.changes.count += 1;
+        Ok(())
+    }
+
+    /// Says what was done to a row, with the row.
+    pub(crate) fn changed(&mut self, change: &Before<'_>) -> Result<()> {
+        let shape = self.shape(change.table);
+        Out::<false>::append(&mut self.changes.bytes, |out| {
+            out.raw(b"\x95");
+            out.unsigned(shape as u64);
+            out.unsigned(u64::from(change.operation));
+            out.array(change.row.len())?;
+            for value in change.row {
+                compact(out, value)?;
+            }
+            out.array(change.written.len())?;
+            for (column, _) in change.written {
+                out.unsigned(*column as u64);
+            }
+            out.array(change.written.len())?;
+            for (_, value) in change.written {
+                compact(out, value)?;
+            }
+            Ok(())
+        })?;
+        self.changes.count += 1;
+        Ok(())
+    }
+
+    fn shape(&mut self, table: &'static TableDef) -> usize {
+        let known = self.shapes.iter().position(|(other, _)| other.name == table.name);
+        known.unwrap_or_else(|| {
+            self.shapes.push((table, true));
+            self.shapes.len() - 1
+        })
+    }
+
+    /// The bytes of the operation.
+    pub(crate) fn finish(mut self, pool: &str, id: &str) -> Result<Vec<u8>> {
+        for touches in [&mut self.writes, &mut self.reads] {
+            touches.sort_unstable();
+            touches.dedup();
+        }
+        self.reads.retain(|read| self.writes.binary_search(read).is_err());
+        let go = self.wire == Wire::FluxaOrm;
+        let size = self.queries.bytes.len() + self.dirty.bytes.len() + self.changes.bytes.len();
+        let mut buffer = Vec::with_capacity(size + (self.writes.len() + self.reads.len()) * 8 + 1024);
+        Out::<false>::append(&mut buffer, |out| {
+            out.raw(if go { b"\x86" } else { b"\x84" });
+            out.text(b"pool")?;
+            out.text(pool.as_bytes())?;
+            out.text(b"queries")?;
+            self.queries.write(out)?;
+            if go {
+                out.text(b"events,omitempty")?;
+                out.raw(b"\xc0");
+                out.text(b"redis,omitempty")?;
+                out.raw(b"\xc0");
+                out.text(b"dirty,omitempty")?;
+            } else {
+                out.text(b"dirty")?;
+            }
+            if self.dirty.count == 0 {
+                out.raw(b"\xc0");
+            } else {
+                self.dirty.write(out)?;
+            }
+            out.text(OWN.as_bytes())?;
+            self.own(out, id)
+        })?;
+        Ok(buffer)
+    }
+
+    fn own(&self, out: &mut Out<false>, id: &str) -> Result<()> {
+        out.raw(b"\x86");
+        out.text(b"id")?;
+        out.text(id.as_bytes())?;
+        out.text(b"m")?;
+        out.array(self.expected.len())?;
+        for expected in &self.expected {
+            match expected {
+                Some(rows) => out.unsigned(*rows as u64),
+                None => out.raw(b"\xc0"),
+            }
+        }
+        for (key, touches) in [(b"w", &self.writes), (b"r", &self.reads)] {
+            out.text(key)?;
+            let bytes: Vec<u8> = touches.iter().flat_map(|touch| touch.to_be_bytes()).collect();
+            out.text(&bytes)?;
+        }
+        out.text(b"t")?;
+        out.array(self.shapes.len())?;
+        for (table, _) in &self.shapes {
+            out.raw(b"\x92");
+            out.text(table.name.as_bytes())?;
+            out.array(table.columns.len())?;
+            for column in table.columns {
+                out.text(column.name.as_bytes())?;
+            }
+        }
+        out.text(b"c")?;
+        self.changes.write(out)
+    }
+}
+
+impl Part {
+    fn write<const GO: bool>(&self, out: &mut Out<GO>) -> Result<()> {
+        out.array(self.count)?;
+        out.raw(&self.bytes);
+        Ok(())
+    }
+}
+
+fn query<'a, const GO: bool>(
+    buffer: &mut Vec<u8>,
+    sql: &str,
+    count: usize,
+    values: impl Iterator<Item = Parameter<'a>>,
+) -> Result<()> {
+    buffer.reserve(sql.len() + count * 40);
+    Out::<GO>::append(buffer, |out| {
+        out.raw(b"\x82\xa1q");
+        out.text(sql.as_bytes())?;
+        out.raw(b"\xa1p");
+        out.array(count)?;
+        for value in values {
+            parameter(out, value)?;
+        }
+        Ok(())
+    })
+}
+
+#[inline]
+fn parameter<const GO: bool>(out: &mut Out<GO>, value: Parameter<'_>) -> Result<()> {
+    match value {
+        Parameter::Null => {
+            out.null();
+            Ok(())
+        }
+        Parameter::Int(number) => out.typed(b'i', signed(number).as_bytes()),
+        Parameter::UInt(number) => out.typed(b'u', unsigned(number).as_bytes()),
+        Parameter::Double(number) => out.typed(b'f', go_float(number).as_bytes()),
+        Parameter::Bytes(bytes) => out.typed(b's', bytes),
+        Parameter::DateTime(at) => out.typed(b't', write_rfc3339(at).as_bytes()),
+    }
+}
+
+fn signed(number: i64) -> Short {
+    let mut text = Short::new();
+    if number < 0 {
+        text.push(b"-");
+    }
+    text.digits(number.unsigned_abs(), 1);
+    text
+}
+
+fn unsigned(number: u64) -> Short {
+    let mut text = Short::new();
+    text.digits(number, 1);
+    text
+}
+
+/// A value of a row: nil, or text that begins with its type code.
+fn compact(out: &mut Out<false>, value: &Value) -> Result<()> {
+    let mut coded = |kind: u8, text: &[u8]| {
+        let mut whole = Vec::with_capacity(text.len() + 1);
+        whole.push(kind);
+        whole.extend_from_slice(text);
+        out.text(&whole)
+    };
+    match value {
+        Value::Null => {
+            out.raw(b"\xc0");
+            Ok(())
+        }
+        Value::Bool(value) => coded(b'b', if *value { b"1" } else { b"0" }),
+        Value::Int(number) => coded(b'i', signed(*number).as_bytes()),
+        Value::UInt(number) => coded(b'u', unsigned(*number).as_bytes()),
+        Value::Float(number) => coded(b'f', go_float(f64::from(*number)).as_bytes()),
+        Value::Double(number) => coded(b'f', go_float(*number).as_bytes()),
+        Value::Text(text) => coded(b's', text.as_bytes()),
+        Value::Bytes(bytes) => coded(b's', bytes),
+        Value::Date(date) => {
+            let midnight = CivilDateTime {
+                date: *date,
+                ..CivilDateTime::default()
+            };
+            coded(b't', write_rfc3339(midnight).as_bytes())
+        }
+        Value::DateTime(at) => coded(b't', write_rfc3339(*at).as_bytes()),
+        Value::Time(span) => coded(b's', write_span(*span).as_bytes()),
+    }
+}
