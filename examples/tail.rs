@@ -153,16 +153,10 @@ fn engine(options: &Options) -> headwater::Result<(Engine, Stream)> {
 /// Reads as a member of a group.
 fn consume(options: &Options, group: &str, shutdown: &Shutdown) -> Result<(), Failure> {
     let (engine, stream) = engine(options)?;
-    let stop = shutdown.clone();
     let mut consumer = engine
         .consumer(&stream)
         .group(group)
-        .on_error(move |error| {
-            // A signal interrupts the read that waits, which is no failure.
-            if !stop.is_requested() {
-                eprintln!("tail: {error}");
-            }
-        })
+        .on_error(|error| eprintln!("tail: {error}"))
         .many()?;
     let mut broken = None;
     consumer.run(shutdown, |events: &[Event]| {

@@ -75,6 +75,7 @@
 //! * `decimal`: `Decimal` columns of rust_decimal.
 //! * `json`: any serde type as a JSON column.
 //! * `tls`: TLS to MySQL and Redis through rustls.
+//! * `r2d2_redis`: Redis through a pool of `r2d2_redis` 0.14 that the application has already.
 //! * `failpoints`: tells a crash test of each [`step`]; not for production.
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,8 @@
 //! Building an engine: everything is checked, and everything that is wrong is told at once.
 
+#[cfg(feature = "r2d2_redis")]
+mod handed_over;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +39,7 @@ const LEASE: Duration = Duration::from_secs(5);
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct EngineBuilder {
     mysql: Vec<(String, String, MysqlOptions)>,
-    redis: Vec<(String, String, RedisOptions)>,
+    redis: Vec<(String, RedisOrigin, RedisOptions)>,
     tables: Vec<Wanted>,
     streams: Vec<(Stream, String)>,
     groups: Vec<(&'static str, String)>,
@@ -46,6 +49,13 @@ pub struct EngineBuilder {
     relay_elsewhere: bool,
     steps: Steps,
     queue: Option<(String, Wire)>,
+}
+
+/// Where a Redis pool's connections come from.
+enum RedisOrigin {
+    Url(String),
+    #[cfg(feature = "r2d2_redis")]
+    Pool(handed_over::R2d2Pool),
 }
 
 /// A table that was registered.
@@ -101,7 +111,7 @@ impl EngineBuilder {
 
     /// A Redis pool with options.
     pub fn redis_pool_with(mut self, name: impl Into<String>, url: impl Into<String>, options: RedisOptions) -> Self {
-        self.redis.push((name.into(), url.into(), options));
+        self.redis.push((name.into(), RedisOrigin::Url(url.into()), options));
         self
     }
 
@@ -235,8 +245,13 @@ impl EngineBuilder {
             }
         }
         let mut redis = Vec::new();
-        for (name, url, options) in &self.redis {
-            match RedisPool::open(name, url, options.clone()) {
+        for (name, origin, options) in &self.redis {
+            let opened = match origin {
+                RedisOrigin::Url(url) => RedisPool::open(name, url, options.clone()),
+                #[cfg(feature = "r2d2_redis")]
+                RedisOrigin::Pool(pool) => RedisPool::lent(name, pool.clone(), options.clone()),
+            };
+            match opened {
                 Ok(pool) => redis.push(pool),
                 Err(error) => problems.push(error),
             }

@@ -15,7 +15,7 @@ pub(super) struct Address {
 impl Address {
     /// Checks a URL: `redis://[user[:password]@]host[:port][/database]`, `rediss://…` for TLS,
     /// `unix:///path?db=0&user=…&pass=…`.
-    pub(super) fn parse(pool: &str, url: &str) -> Result<Address> {
+    pub(super) fn parse(pool: &str, url: &str, root_certificate: Option<&[u8]>) -> Result<Address> {
         let shown = redacted(url);
         let wrong = |why: &str| Error::config(format!("Redis pool `{pool}`, URL `{shown}`: {why}"));
         let Some((scheme, rest)) = url.split_once("://") else {
@@ -55,7 +55,14 @@ impl Address {
             }
         }
         let info = url.into_connection_info().map_err(|error| wrong(reason(&error)))?;
-        let client = Client::open(tuned(info)).map_err(|error| wrong(reason(&error)))?;
+        let info = tuned(info);
+        let client = match root_certificate {
+            None => Client::open(info).map_err(|error| wrong(reason(&error)))?,
+            Some(_) if !matches!(scheme.as_str(), "rediss" | "valkeys") => {
+                return Err(wrong("a root certificate is given, and the scheme is not `rediss`"));
+            }
+            Some(pem) => with_authority(info, pem).map_err(wrong)?,
+        };
         Ok(Address { client, shown })
     }
 
@@ -67,6 +74,25 @@ impl Address {
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
+}
+
+/// A client that trusts this authority only.
+#[cfg(feature = "tls")]
+fn with_authority(info: ConnectionInfo, pem: &[u8]) -> std::result::Result<Client, &'static str> {
+    const MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    if !pem.windows(MARK.len()).any(|window| window == MARK) {
+        return Err("the root certificate is not one in PEM");
+    }
+    let certificates = ::redis::TlsCertificates {
+        client_tls: None,
+        root_cert: Some(pem.to_vec()),
+    };
+    Client::build_with_tls(info, certificates).map_err(|_| "the root certificate cannot be read")
+}
+
+#[cfg(not(feature = "tls"))]
+fn with_authority(_: ConnectionInfo, _: &[u8]) -> std::result::Result<Client, &'static str> {
+    Err("TLS needs the feature `tls` of headwater")
 }
 
 /// What is wrong, in words that hold nothing of the URL.
@@ -158,7 +184,7 @@ mod tests {
             "rediss://ana:secret@host/x",
         ] {
             assert!(!redacted(url).contains("secret"), "{}", redacted(url));
-            if let Err(error) = Address::parse("default", url) {
+            if let Err(error) = Address::parse("default", url, None) {
                 assert!(!format!("{error} {error:?} {error:#?}").contains("secret"), "{error}");
             }
         }
@@ -181,7 +207,7 @@ mod tests {
             ("redis+cluster://a", "Cluster is not supported"),
             ("redis://a:1,b:2/0", "several hosts"),
         ] {
-            let error = Address::parse("cache1", url).err().map(|e| e.to_string());
+            let error = Address::parse("cache1", url, None).err().map(|e| e.to_string());
             let error = error.unwrap_or_default();
             assert!(error.contains(words), "{url}: {error}");
             assert!(error.contains("cache1"), "{error}");
@@ -197,10 +223,10 @@ mod tests {
             "valkey://localhost",
             "unix:///run/redis.sock?db=2",
         ] {
-            assert!(Address::parse("default", url).is_ok(), "{url}");
+            assert!(Address::parse("default", url, None).is_ok(), "{url}");
         }
         assert_eq!(
-            Address::parse("default", "rediss://localhost").is_ok(),
+            Address::parse("default", "rediss://localhost", None).is_ok(),
             cfg!(feature = "tls")
         );
     }

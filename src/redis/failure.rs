@@ -14,6 +14,8 @@ pub(crate) enum Failure {
         pool: Arc<str>,
         /// What happened.
         message: String,
+        /// A signal came while the answer was waited for: nothing is wrong with the server.
+        interrupted: bool,
         /// The client's error.
         source: Option<Source>,
     },
@@ -62,6 +64,11 @@ impl Refusal {
         self.code == "NOGROUP" || self.detail.contains("NOGROUP")
     }
 
+    /// There is no such key.
+    pub(crate) fn no_key(&self) -> bool {
+        self.code == "ERR" && self.detail.starts_with("no such key")
+    }
+
     /// The server does not know the command, or not in this form.
     pub(crate) fn unknown_command(&self) -> bool {
         self.code == "ERR" && self.detail.starts_with("unknown command")
@@ -98,6 +105,11 @@ impl Failure {
         }
     }
 
+    /// A signal broke the connection, and nothing else is wrong.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        matches!(self, Failure::Broken { interrupted: true, .. })
+    }
+
     /// Whether trying again may help.
     pub(crate) fn heals(&self) -> bool {
         self.refusal().is_none_or(Refusal::heals)
@@ -116,7 +128,9 @@ impl fmt::Display for Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
         Error::new(match failure {
-            Failure::Broken { pool, message, source } => ErrorKind::Connection {
+            Failure::Broken {
+                pool, message, source, ..
+            } => ErrorKind::Connection {
                 server: "Redis",
                 pool: pool.to_string(),
                 message,

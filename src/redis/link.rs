@@ -3,20 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::redis::{Connection, RedisError, Value};
-
-use super::address::Address;
-use super::failure::{Failure, Refusal};
-use super::options::RedisOptions;
+use super::failure::Failure;
 use super::pack::Commands;
 use super::reply::Reply;
+use super::transport::{Fault, FaultKind, Transport};
 
 /// One connection to a server.
 ///
 /// After an I/O error or a timeout it is broken for good: an answer may still be on its way, and the
 /// next command must not take it for its own.
 pub(crate) struct Link {
-    connection: Connection,
+    transport: Box<dyn Transport>,
     pool: Arc<str>,
     broken: bool,
     last_used: Instant,
@@ -25,22 +22,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(super) fn connect(pool: &Arc<str>, address: &Address, options: &RedisOptions) -> Result<Link, Failure> {
-        let failed = |error: RedisError| broken(pool, format!("cannot connect to {}", address.shown()), error);
-        let connection = address
-            .client()
-            .get_connection_with_timeout(options.connect_timeout)
-            .map_err(failed)?;
-        connection.set_read_timeout(Some(options.io_timeout)).map_err(failed)?;
-        connection.set_write_timeout(Some(options.io_timeout)).map_err(failed)?;
-        Ok(Link {
-            connection,
+    /// A link over a connection that was just made, whose read timeout is `io_timeout`.
+    pub(super) fn over(transport: impl Transport + 'static, pool: &Arc<str>, io_timeout: Duration) -> Link {
+        Link {
+            transport: Box::new(transport),
             pool: Arc::clone(pool),
             broken: false,
             last_used: Instant::now(),
-            io_timeout: options.io_timeout,
-            read_timeout: options.io_timeout,
-        })
+            io_timeout,
+            read_timeout: io_timeout,
+        }
     }
 
     /// The name of its pool.
@@ -90,9 +81,6 @@ impl Link {
 
     /// As [`run_blocking`](Link::run_blocking); the answers that came before the connection broke are
     /// in `replies` all the same.
-    //
-    // Not by the client's `req_packed_commands`: it forgets the answers it has when one fails, and
-    // after a timeout waits the timeout over again for each answer that is left.
     pub(crate) fn run_into(
         &mut self,
         commands: &Commands,
@@ -103,6 +91,7 @@ impl Link {
             return Err(Failure::Broken {
                 pool: Arc::clone(&self.pool),
                 message: "the connection broke before".into(),
+                interrupted: false,
                 source: None,
             });
         }
@@ -112,21 +101,18 @@ impl Link {
         self.set_read_timeout(self.io_timeout.saturating_add(block))?;
         // Broken until every answer is here, so that nothing can leave early and hand it on.
         self.broken = true;
-        self.connection
-            .send_packed_command(commands.packed())
-            .map_err(|error| broken(&self.pool, "writing failed".into(), error))?;
+        self.transport
+            .send(commands.packed(), commands.count())
+            .map_err(|fault| broken(&self.pool, "writing failed", fault))?;
         for _ in 0..commands.count() {
-            let value = loop {
-                match self.connection.recv_response() {
-                    Ok(Value::Push { .. }) => {}
-                    Ok(value) => break value,
-                    Err(error) if error.is_timeout() => {
-                        return Err(broken(&self.pool, "no answer in time".into(), error));
-                    }
-                    Err(error) => return Err(broken(&self.pool, "reading failed".into(), error)),
-                }
-            };
-            replies.push(reply(value));
+            let reply = self.transport.receive().map_err(|fault| {
+                let what = match fault.kind {
+                    FaultKind::Timeout => "no answer in time",
+                    _ => "reading failed",
+                };
+                broken(&self.pool, what, fault)
+            })?;
+            replies.push(reply);
         }
         self.broken = false;
         self.last_used = Instant::now();
@@ -135,9 +121,9 @@ impl Link {
 
     fn set_read_timeout(&mut self, timeout: Duration) -> Result<(), Failure> {
         if self.read_timeout != timeout {
-            self.connection.set_read_timeout(Some(timeout)).map_err(|error| {
+            self.transport.set_read_timeout(timeout).map_err(|fault| {
                 self.broken = true;
-                broken(&self.pool, "the read timeout cannot be set".into(), error)
+                broken(&self.pool, "the read timeout cannot be set", fault)
             })?;
             self.read_timeout = timeout;
         }
@@ -154,32 +140,12 @@ impl std::fmt::Debug for Link {
     }
 }
 
-fn broken(pool: &Arc<str>, what: String, error: RedisError) -> Failure {
+/// A connection that a fault broke.
+pub(super) fn broken(pool: &Arc<str>, what: &str, fault: Fault) -> Failure {
     Failure::Broken {
         pool: Arc::clone(pool),
-        message: format!("{what}: {error}"),
-        source: Some(Box::new(error)),
-    }
-}
-
-fn reply(value: Value) -> Reply {
-    match value {
-        Value::Nil => Reply::Nil,
-        Value::Int(number) => Reply::Int(number),
-        Value::BulkString(bytes) => Reply::Bytes(bytes),
-        Value::Okay => Reply::Status("OK".into()),
-        Value::SimpleString(text) => Reply::Status(text),
-        Value::Array(list) | Value::Set(list) => Reply::List(list.into_iter().map(reply).collect()),
-        Value::ServerError(error) => Reply::Refused(Box::new(Refusal {
-            code: error.code().to_string(),
-            detail: error.details().unwrap_or_default().to_string(),
-        })),
-        // The rest belongs to protocol 3, which is not asked for.
-        Value::Map(pairs) => Reply::List(pairs.into_iter().flat_map(|(k, v)| [reply(k), reply(v)]).collect()),
-        Value::Double(number) => Reply::Status(number.to_string()),
-        Value::Boolean(truth) => Reply::Int(i64::from(truth)),
-        Value::VerbatimString { text, .. } => Reply::Status(text),
-        Value::Attribute { data, .. } => reply(*data),
-        _ => Reply::Nil,
+        message: format!("{what}: {}", fault.error),
+        interrupted: fault.kind == FaultKind::Interrupted,
+        source: Some(fault.error),
     }
 }

@@ -1,10 +1,15 @@
 //! Redis: addresses, connections, pools and the stream commands.
 //!
-//! Only this folder knows the client crate, and within it only `address` and `link`.
+//! Only this folder knows the client crates: `address`, `client` and `script` the one, `lent` the older one below `r2d2_redis`.
 
 mod address;
+mod client;
 mod entry;
 mod failure;
+#[cfg(feature = "r2d2_redis")]
+mod lent;
+#[cfg(feature = "r2d2_redis")]
+mod lent_frame;
 mod link;
 mod options;
 mod pack;
@@ -15,6 +20,7 @@ mod script;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 pub(crate) use entry::{Entry, EntryId};
 pub(crate) use failure::{Failure, Refusal};

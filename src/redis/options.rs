@@ -20,6 +20,7 @@ pub struct RedisOptions {
     pub(super) io_timeout: Duration,
     pub(super) idle_check: Duration,
     pub(super) startup_deadline: Duration,
+    pub(super) root_certificate: Option<Vec<u8>>,
 }
 
 impl Default for RedisOptions {
@@ -30,6 +31,7 @@ impl Default for RedisOptions {
             io_timeout: Duration::from_secs(5),
             idle_check: Duration::from_secs(30),
             startup_deadline: Duration::from_secs(5),
+            root_certificate: None,
         }
     }
 }
@@ -72,6 +74,25 @@ impl RedisOptions {
     #[must_use]
     pub fn with_startup_deadline(mut self, deadline: Duration) -> Self {
         self.startup_deadline = deadline;
+        self
+    }
+
+    /// The certificate (PEM) of the authority that signs the server's, for `rediss://` URLs. It takes the place of the
+    /// public authorities, which are trusted where none is given. Needs the feature `tls`.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use headwater::prelude::*;
+    /// use headwater::redis::RedisOptions;
+    ///
+    /// let options = RedisOptions::default().with_root_certificate(std::fs::read("authority.pem")?);
+    /// let engine = Engine::builder().redis_pool_with("default", "rediss://app:secret@cache", options).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificate = Some(pem.into());
         self
     }
 }

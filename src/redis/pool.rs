@@ -1,6 +1,7 @@
 //! The pool: connections shared out to short calls, and connections of one's own for threads that wait.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,11 @@ use r2d2::{ManageConnection, PooledConnection};
 use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::address::Address;
+use super::client;
 use super::failure::{Failure, Refusal};
-use super::link::Link;
+#[cfg(feature = "r2d2_redis")]
+use super::lent::Lender;
+use super::link::{Link, broken};
 use super::options::RedisOptions;
 use super::pack::Commands;
 use super::reply::Reply;
@@ -18,18 +22,38 @@ use crate::error::{Error, Result};
 /// The connections to one Redis server under a name; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct RedisPool {
-    name: Arc<str>,
-    links: r2d2::Pool<Manager>,
+    links: Links,
     maker: Arc<Maker>,
 }
 
-/// A shared connection, given back when it is dropped.
-pub(crate) type SharedLink = PooledConnection<Manager>;
+#[derive(Clone)]
+enum Links {
+    /// Connections of our own, as many as the options say.
+    Own(r2d2::Pool<Manager>),
+    /// Those of the application's pool.
+    #[cfg(feature = "r2d2_redis")]
+    Lent,
+}
 
+/// A shared connection, given back when it is dropped.
+pub(crate) enum SharedLink {
+    Own(PooledConnection<Manager>),
+    #[cfg(feature = "r2d2_redis")]
+    Lent(Link),
+}
+
+/// Makes connections.
 struct Maker {
     name: Arc<str>,
-    address: Address,
+    origin: Origin,
     options: RedisOptions,
+}
+
+/// Where connections come from.
+enum Origin {
+    Address(Box<Address>),
+    #[cfg(feature = "r2d2_redis")]
+    Lender(Lender),
 }
 
 pub(crate) struct Manager(Arc<Maker>);
@@ -44,6 +68,10 @@ static MAKERS: LazyLock<Arc<ScheduledThreadPool>> = LazyLock::new(|| {
     )
 });
 
+/// The sender and a short call.
+#[cfg(feature = "r2d2_redis")]
+const FEWEST_LENT: u32 = 2;
+
 impl RedisPool {
     /// Checks the URL, connects, and waits until the server answers.
     ///
@@ -53,28 +81,55 @@ impl RedisPool {
     /// server cannot be reached, refuses the login or is still loading at the deadline of the options.
     pub(crate) fn open(name: &str, url: &str, options: RedisOptions) -> Result<RedisPool> {
         let name: Arc<str> = name.into();
-        let address = Address::parse(&name, url)?;
-        let maker = Arc::new(Maker { name, address, options });
-        let pool = RedisPool::new(maker);
-        pool.wait_until_it_answers()?;
-        Ok(pool)
-    }
-
-    fn new(maker: Arc<Maker>) -> RedisPool {
-        let options = &maker.options;
+        let origin = Origin::Address(Box::new(Address::parse(
+            &name,
+            url,
+            options.root_certificate.as_deref(),
+        )?));
+        let maker = Arc::new(Maker { name, origin, options });
         let links = r2d2::Pool::builder()
-            .max_size(options.connections)
+            .max_size(maker.options.connections)
             .min_idle(Some(0))
-            .connection_timeout(options.connect_timeout)
+            .connection_timeout(maker.options.connect_timeout)
             .test_on_check_out(true)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .thread_pool(Arc::clone(&MAKERS))
             .build_unchecked(Manager(Arc::clone(&maker)));
-        RedisPool {
-            name: Arc::clone(&maker.name),
-            links,
-            maker,
+        RedisPool::checked(maker, Links::Own(links))
+    }
+
+    /// Over a pool of the application's.
+    ///
+    /// # Errors
+    ///
+    /// A configuration error when the pool is too small to work with, a connection error when none of its
+    /// connections answers at the deadline of the options.
+    #[cfg(feature = "r2d2_redis")]
+    pub(crate) fn lent(
+        name: &str,
+        pool: r2d2_redis::r2d2::Pool<r2d2_redis::RedisConnectionManager>,
+        options: RedisOptions,
+    ) -> Result<RedisPool> {
+        let lender = Lender::new(pool, &options);
+        if lender.size() < FEWEST_LENT {
+            return Err(Error::config(format!(
+                "Redis pool `{name}`: an `r2d2_redis` pool of {} connections is too small: the sender, a \
+                 relay and each consumer keep one, and one more is needed for short calls",
+                lender.size()
+            )));
         }
+        let maker = Arc::new(Maker {
+            name: name.into(),
+            origin: Origin::Lender(lender),
+            options,
+        });
+        RedisPool::checked(maker, Links::Lent)
+    }
+
+    fn checked(maker: Arc<Maker>, links: Links) -> Result<RedisPool> {
+        let pool = RedisPool { links, maker };
+        pool.wait_until_it_answers()?;
+        Ok(pool)
     }
 
     fn wait_until_it_answers(&self) -> Result<()> {
@@ -88,7 +143,8 @@ impl RedisPool {
                 Err(Failure::Refused { pool, refusal }) => {
                     return Err(Failure::Broken {
                         pool,
-                        message: format!("{} does not answer: {refusal}", self.maker.address.shown()),
+                        message: format!("{} does not answer: {refusal}", self.maker.shown()),
+                        interrupted: false,
                         source: None,
                     }
                     .into());
@@ -100,7 +156,7 @@ impl RedisPool {
 
     /// Its name.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.maker.name
     }
 
     /// A connection that is nobody else's, for threads that block on the server: they do not take the
@@ -111,11 +167,16 @@ impl RedisPool {
 
     /// A shared connection.
     pub(crate) fn get(&self) -> Result<SharedLink, Failure> {
-        self.links.get().map_err(|error| Failure::Broken {
-            pool: Arc::clone(&self.name),
-            message: format!("no connection to {} in time: {error}", self.maker.address.shown()),
-            source: Some(Box::new(error)),
-        })
+        match &self.links {
+            Links::Own(links) => links.get().map(SharedLink::Own).map_err(|error| Failure::Broken {
+                pool: Arc::clone(&self.maker.name),
+                message: format!("no connection to {} in time: {error}", self.maker.shown()),
+                interrupted: false,
+                source: Some(Box::new(error)),
+            }),
+            #[cfg(feature = "r2d2_redis")]
+            Links::Lent => self.connect().map(SharedLink::Lent),
+        }
     }
 
     /// Does something with a shared connection that may be done twice. When the connection turns out
@@ -136,15 +197,54 @@ impl RedisPool {
 impl fmt::Debug for RedisPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisPool")
-            .field("name", &self.name)
-            .field("url", &self.maker.address.shown())
+            .field("name", &self.maker.name)
+            .field("url", &self.maker.shown())
             .finish_non_exhaustive()
     }
 }
 
 impl Maker {
     fn connect(&self) -> Result<Link, Failure> {
-        Link::connect(&self.name, &self.address, &self.options)
+        match &self.origin {
+            Origin::Address(address) => client::connect(address, &self.options)
+                .map(|connection| Link::over(connection, &self.name, self.options.io_timeout)),
+            #[cfg(feature = "r2d2_redis")]
+            Origin::Lender(lender) => lender
+                .lend()
+                .map(|connection| Link::over(connection, &self.name, self.options.io_timeout)),
+        }
+        .map_err(|fault| broken(&self.name, &format!("cannot connect to {}", self.shown()), fault))
+    }
+
+    /// Where the server is, without a password.
+    fn shown(&self) -> &str {
+        match &self.origin {
+            Origin::Address(address) => address.shown(),
+            #[cfg(feature = "r2d2_redis")]
+            Origin::Lender(_) => "the server of the `r2d2_redis` pool",
+        }
+    }
+}
+
+impl Deref for SharedLink {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        match self {
+            SharedLink::Own(link) => link,
+            #[cfg(feature = "r2d2_redis")]
+            SharedLink::Lent(link) => link,
+        }
+    }
+}
+
+impl DerefMut for SharedLink {
+    fn deref_mut(&mut self) -> &mut Link {
+        match self {
+            SharedLink::Own(link) => link,
+            #[cfg(feature = "r2d2_redis")]
+            SharedLink::Lent(link) => link,
+        }
     }
 }
 

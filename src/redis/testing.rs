@@ -30,20 +30,57 @@ pub(crate) fn private(durable: bool) -> Servers {
         .expect("a Redis server")
 }
 
-/// A pool with short timeouts.
-pub(crate) fn pool(url: &str) -> RedisPool {
-    let options = RedisOptions::default()
-        .with_connect_timeout(Duration::from_secs(5))
-        .with_io_timeout(Duration::from_secs(5));
-    RedisPool::open("default", url, options).expect("a pool")
+/// Which client a pool works with. Test modules that run over both are compiled twice, and know by
+/// their path which time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Connections opened by a URL.
+    Url,
+    /// Those of an `r2d2_redis` pool.
+    #[cfg(feature = "r2d2_redis")]
+    R2d2,
 }
 
-/// A pool that loses patience after this long.
-pub(crate) fn impatient_pool(url: &str, patience: Duration) -> RedisPool {
-    let options = RedisOptions::default()
-        .with_connect_timeout(patience)
-        .with_io_timeout(patience);
-    RedisPool::open("default", url, options).expect("a pool")
+impl Over {
+    /// That of the module with this path.
+    pub(crate) fn of(module: &str) -> Over {
+        #[cfg(feature = "r2d2_redis")]
+        if module.contains("over_r2d2") {
+            return Over::R2d2;
+        }
+        let _ = module;
+        Over::Url
+    }
+
+    /// A pool.
+    pub(crate) fn pool(self, url: &str) -> RedisPool {
+        self.impatient_pool(url, Duration::from_secs(5))
+    }
+
+    /// A pool that loses patience after this long.
+    pub(crate) fn impatient_pool(self, url: &str, patience: Duration) -> RedisPool {
+        let options = RedisOptions::default()
+            .with_connect_timeout(patience)
+            .with_io_timeout(patience);
+        match self {
+            Over::Url => RedisPool::open("default", url, options),
+            #[cfg(feature = "r2d2_redis")]
+            Over::R2d2 => RedisPool::lent("default", r2d2_pool(url, 32), options),
+        }
+        .expect("a pool")
+    }
+}
+
+/// A pool of the application's, as it makes one.
+#[cfg(feature = "r2d2_redis")]
+pub(crate) fn r2d2_pool(url: &str, size: u32) -> r2d2_redis::r2d2::Pool<r2d2_redis::RedisConnectionManager> {
+    let manager = r2d2_redis::RedisConnectionManager::new(url).expect("a URL");
+    r2d2_redis::r2d2::Pool::builder()
+        .max_size(size)
+        .min_idle(Some(0))
+        .error_handler(Box::new(r2d2_redis::r2d2::NopErrorHandler))
+        .build(manager)
+        .expect("a pool")
 }
 
 /// Runs a command given as text, its words split at spaces.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::consumer::event::is_reserved;
 use super::declaration::Stream;
 use super::outgoing::Outgoing;
 use super::sender::Sender;
@@ -23,7 +24,7 @@ pub(crate) fn publish<T: Serialize + ?Sized>(
 /// An event with this body, packed, and an id of its own.
 fn packed<T: Serialize + ?Sized>(stream: &Stream, body: &T, tags: &[(&str, &str)]) -> Result<Outgoing> {
     for (name, _) in tags {
-        if matches!(*name, "s" | "e" | "") || name.starts_with("dead:") {
+        if is_reserved(name) {
             return Err(Error::config(format!(
                 "stream `{}`: a tag cannot be named `{name}`",
                 stream.name()

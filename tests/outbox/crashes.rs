@@ -1,6 +1,7 @@
 //! A crash at every named step: whoever goes on, each event is there exactly once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
 use headwater::prelude::*;
 use headwater::step::Step;
@@ -101,6 +102,31 @@ fn a_flush_that_dies_after_its_commit_has_published() {
     ledger.drained();
     assert_eq!(ledger.events(), written()[..20]);
     drop(heir);
+}
+
+/// InnoDB shows a commit before it is on disk. A commit of the relay's own, after it has read, puts both there.
+#[test]
+fn what_the_relay_read_is_on_disk_before_redis_has_it() {
+    let ledger = Ledger::new();
+    write(&ledger.quiet());
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let (statements, steps) = (done.clone(), done.clone());
+    let engine = ledger
+        .builder()
+        .relay(false)
+        .on_statement(move |event| statements.lock().unwrap().push(event.sql.to_owned()))
+        .on_step(move |step| steps.lock().unwrap().push(step.to_string()))
+        .build()
+        .unwrap();
+    engine.outbox().relay_once().unwrap();
+    let done = done.lock().unwrap();
+    let at = |what: &dyn Fn(&str) -> bool| done.iter().position(|done| what(done)).unwrap();
+    let read = at(&|sql| sql.starts_with("SELECT") && sql.contains("`body` FROM `_headwater_outbox`"));
+    let written = at(&|step| step == "relay-written");
+    let commits = done[read..written]
+        .iter()
+        .filter(|sql| sql.starts_with("UPDATE `_headwater_outbox_lease`"));
+    assert_eq!(commits.count(), 1, "{done:#?}");
 }
 
 /// A marker whose row is gone is found by the next holder of the lease.

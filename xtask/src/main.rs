@@ -1,6 +1,7 @@
 //! The tasks of this repository, run as `cargo xtask TASK`.
 
 mod bench;
+mod crash;
 mod demo;
 mod run;
 mod servers;
@@ -17,11 +18,13 @@ tasks:
     demo  [--no-install] [NAME] [-- ARGS]   run the example NAME (quickstart) on fresh databases;
                                             ARGS go to the example
     bench [--no-install] [ARGS]             run the benches on durable servers; ARGS go to cargo bench
+    crash [--no-install] [OPTIONS]          kill processes and servers under load, then look for events
+                                            that are lost or doubled; --help lists the options
     help                                    print this
 
 All need a MariaDB or MySQL server and a Redis or Valkey server. Missing ones are installed with the
 system's package manager; with --no-install the command is printed instead. Tasks start servers of
-their own, unless HEADWATER_MYSQL_URL and HEADWATER_REDIS_URL name running ones.
+their own, unless HEADWATER_MYSQL_URL and HEADWATER_REDIS_URL name running ones; crash always does.
 ";
 
 /// What ends a task early, as the message to print.
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "demo" => demo::run(rest),
         "bench" => bench::run(rest),
+        "crash" => crash::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)

@@ -112,6 +112,21 @@ pub(crate) fn ensure(no_install: bool) -> Result<(), String> {
     let named = |variable| env::var_os(variable).is_some_and(|url| !url.is_empty());
     let mysql = !named(MYSQL_URL) && installed_mysql().is_none();
     let redis = !named(REDIS_URL) && installed_redis().is_none();
+    let variables = format!(", or set {MYSQL_URL} and {REDIS_URL} to the URLs of running servers");
+    install_missing(mysql, redis, no_install, &variables)
+}
+
+/// Returns once each server is installed, whatever the environment names: for a task that breaks its servers.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub(crate) fn ensure_installed(no_install: bool) -> Result<(), String> {
+    install_missing(installed_mysql().is_none(), installed_redis().is_none(), no_install, "")
+}
+
+/// `or` tells what else could be done.
+fn install_missing(mysql: bool, redis: bool, no_install: bool, or: &str) -> Result<(), String> {
     if !mysql && !redis {
         return Ok(());
     }
@@ -120,13 +135,10 @@ pub(crate) fn ensure(no_install: bool) -> Result<(), String> {
         (true, false) => "a MariaDB server",
         _ => "a Redis server",
     };
-    let variables = format!("set {MYSQL_URL} and {REDIS_URL} to the URLs of running servers");
     let manager = MANAGERS
         .iter()
         .find(|manager| is_there(manager.program))
-        .ok_or_else(|| {
-            format!("this machine has not {missing}, nor a package manager known here; install them, or {variables}")
-        })?;
+        .ok_or_else(|| format!("this machine has not {missing}, nor a package manager known here; install them{or}"))?;
     let mut packages = Vec::new();
     if mysql {
         packages.extend_from_slice(manager.mysql);
@@ -139,13 +151,11 @@ pub(crate) fn ensure(no_install: bool) -> Result<(), String> {
         .concat()
         .join(" ");
     if no_install {
-        return Err(format!(
-            "this task needs {missing}; install with `{shown}`, or {variables}"
-        ));
+        return Err(format!("this task needs {missing}; install with `{shown}`{or}"));
     }
     if sudo && !is_there("sudo") {
         return Err(format!(
-            "this task needs {missing}, and there is no sudo to install it with; run `{shown}`, or {variables}"
+            "this task needs {missing}, and there is no sudo to install it with; run `{shown}`{or}"
         ));
     }
     eprintln!("installing {missing}, which this task runs on: {shown}");

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::group::Group;
+use super::group::{Group, Position};
 use super::{Consumer, MOST_AT_ONCE};
 use crate::error::{Error, Result};
-use crate::redis::RedisPool;
+use crate::redis::{EntryId, RedisPool};
 use crate::stream::declaration::Stream;
 use crate::stream::retention::Bounds;
 
@@ -34,6 +34,7 @@ pub struct ConsumerBuilder {
     stream: Stream,
     group: String,
     registered: Vec<String>,
+    position: Result<Position>,
     pub(super) settings: Settings,
 }
 
@@ -70,6 +71,7 @@ impl ConsumerBuilder {
             stream,
             group: DEFAULT_GROUP.to_string(),
             registered: registered.to_vec(),
+            position: Ok(Position::Start),
             settings: Settings {
                 max_deliveries: 10,
                 window: None,
@@ -93,6 +95,60 @@ impl ConsumerBuilder {
     /// ```
     pub fn group(mut self, name: impl Into<String>) -> Self {
         self.group = name.into();
+        self
+    }
+
+    /// A group that does not exist yet starts with the oldest entry of the stream. This is so where nothing is
+    /// said, as with FluxaORM; where a group is, it goes on, whatever is said here.
+    ///
+    /// ```no_run
+    /// # fn example(builder: headwater::stream::ConsumerBuilder) -> headwater::Result<()> {
+    /// let mut all = builder.group("archive").from_start().single()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_start(mut self) -> Self {
+        self.position = Ok(Position::Start);
+        self
+    }
+
+    /// A group that does not exist yet starts after the entries that are there now. A group that is registered
+    /// at the engine may have been made before, from the start of the stream.
+    ///
+    /// ```no_run
+    /// # fn example(builder: headwater::stream::ConsumerBuilder) -> headwater::Result<()> {
+    /// let mut news = builder.group("screen").from_now().single()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_now(mut self) -> Self {
+        self.position = Ok(Position::Now);
+        self
+    }
+
+    /// A group that does not exist yet starts after the entry with this id: [`Event::id`](super::Event::id), or
+    /// milliseconds since 1970 alone.
+    ///
+    /// What is no id is told when the consumer is made.
+    ///
+    /// ```no_run
+    /// # fn example(builder: headwater::stream::ConsumerBuilder) -> headwater::Result<()> {
+    /// let mut rest = builder.group("restored").from_id("1763769600000-0").single()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_id(mut self, id: &str) -> Self {
+        let whole = if id.contains('-') {
+            id.to_string()
+        } else {
+            format!("{id}-0")
+        };
+        self.position = EntryId::parse(whole.as_bytes()).map(Position::After).ok_or_else(|| {
+            Error::config(format!(
+                "stream `{}`: `{id}` is not the id of an entry",
+                self.stream.name()
+            ))
+        });
         self
     }
 
@@ -214,7 +270,13 @@ impl ConsumerBuilder {
                 self.stream.name()
             )));
         }
-        let group = Group::new(self.pool?, self.stream.name(), &self.group, &self.registered);
+        let group = Group::new(
+            self.pool?,
+            self.stream.name(),
+            &self.group,
+            &self.registered,
+            self.position?,
+        );
         Consumer::start(group, name, self.settings)
     }
 }

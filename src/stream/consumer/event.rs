@@ -147,6 +147,22 @@ impl Event {
         std::str::from_utf8(self.entry.field(name.as_bytes())?).ok()
     }
 
+    /// All tags that are text, in the order in which they were given.
+    ///
+    /// ```no_run
+    /// # fn handle(event: &headwater::stream::Event) {
+    /// for (name, value) in event.tags() {
+    ///     println!("{name} = {value}");
+    /// }
+    /// # }
+    /// ```
+    pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entry.fields.chunks_exact(2).filter_map(|pair| {
+            let (name, value) = (std::str::from_utf8(&pair[0]).ok()?, std::str::from_utf8(&pair[1]).ok()?);
+            (!is_reserved(name)).then_some((name, value))
+        })
+    }
+
     /// How often it was delivered, this time included. Above 1 the work may have been done before, in
     /// part or in full.
     ///
@@ -209,6 +225,11 @@ impl Event {
             other => Error::new(other),
         }
     }
+}
+
+/// Whether a field of an entry with this name is none of the publisher's tags.
+pub(in crate::stream) fn is_reserved(name: &str) -> bool {
+    matches!(name, "s" | "e" | "") || name.starts_with("dead:")
 }
 
 /// A number for the entity that an entry tells of. Two entities may share one: then a failure of one

@@ -1,5 +1,6 @@
 //! A group of a stream: made when it is missing, entries acknowledged, claimed, listed, buried.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -15,8 +16,24 @@ pub(crate) struct Group {
     /// Every group that the application knows of this stream: they are made together, so that no entry
     /// is deleted before the last of them has seen it.
     pub(crate) registered: Vec<String>,
+    /// Where it starts when it is made.
+    position: Position,
+    /// The position as an id, known once this consumer has looked.
+    start: OnceLock<EntryId>,
     /// The server acknowledges and deletes by one command (Redis 8.2, Valkey 9.2).
     has_xackdel: AtomicBool,
+}
+
+/// Where a group starts that does not exist yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Position {
+    /// At the first entry of the stream.
+    #[default]
+    Start,
+    /// After the entries that are there now.
+    Now,
+    /// After the entry with this id.
+    After(EntryId),
 }
 
 /// A pending entry.
@@ -33,7 +50,7 @@ pub(crate) struct Pending {
 const IDS_PER_CALL: usize = 1000;
 
 impl Group {
-    pub(crate) fn new(pool: RedisPool, stream: &str, name: &str, registered: &[String]) -> Self {
+    pub(crate) fn new(pool: RedisPool, stream: &str, name: &str, registered: &[String], position: Position) -> Self {
         let mut registered = registered.to_vec();
         if !registered.iter().any(|other| other == name) {
             registered.push(name.to_string());
@@ -43,6 +60,8 @@ impl Group {
             stream: stream.to_string(),
             name: name.to_string(),
             registered,
+            position,
+            start: OnceLock::new(),
             has_xackdel: AtomicBool::new(false),
         }
     }
@@ -52,17 +71,49 @@ impl Group {
         dead_letters_of(&self.stream)
     }
 
-    /// Makes the groups that are missing, from the beginning of the stream, and looks what the server
-    /// can do.
+    /// The id after which its entries come, if it has to be made. It is looked up once: when the group is
+    /// deleted under us and made anew, nothing that came meanwhile is left out.
+    fn start(&self, link: &mut Link) -> Result<EntryId, Failure> {
+        let wanted = match (self.position, self.start.get()) {
+            (Position::Start, _) => return Ok(EntryId::default()),
+            (_, Some(start)) => {
+                let exists = link.ask(&Commands::one(&[b"EXISTS", self.stream.as_bytes()]))?;
+                // A stream that is made anew may count from anywhere.
+                return Ok(if exists.int() == Some(0) {
+                    EntryId::default()
+                } else {
+                    *start
+                });
+            }
+            (Position::After(id), None) => id,
+            (Position::Now, None) => {
+                let command = Commands::one(&[b"XINFO", b"STREAM", self.stream.as_bytes()]);
+                match link.ask(&command) {
+                    Ok(reply) => reply
+                        .field("last-generated-id")
+                        .and_then(|id| EntryId::parse(id.text()?.as_bytes()))
+                        .ok_or_else(|| Failure::nonsense(link.pool(), "XINFO STREAM"))?,
+                    Err(Failure::Refused { refusal, .. }) if refusal.no_key() => EntryId::default(),
+                    Err(failure) => return Err(failure),
+                }
+            }
+        };
+        Ok(*self.start.get_or_init(|| wanted))
+    }
+
+    /// Makes the groups that are missing, and looks what the server can do. Groups of the application that
+    /// are none of this consumer's start at the beginning of the stream.
     pub(crate) fn prepare(&self, link: &mut Link) -> Result<(), Failure> {
+        let start = self.start(link)?.to_string();
         let mut commands = Commands::new();
         for name in &self.registered {
+            let start = if *name == self.name { start.as_bytes() } else { b"0" };
             let words: [&[u8]; 6] = [
                 b"XGROUP",
                 b"CREATE",
                 self.stream.as_bytes(),
                 name.as_bytes(),
-                b"0",
+                start,
                 b"MKSTREAM",
             ];
             commands.push(&words);

@@ -2,13 +2,17 @@
 
 mod builder;
 mod deliver;
-mod event;
+pub(in crate::stream) mod event;
 pub(crate) mod group;
 mod pass;
 mod run;
 pub(super) mod scripts;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, feature = "r2d2_redis"))]
+#[path = "tests/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "the same tests over the other client")]
+mod tests_over_r2d2;
 mod waiting;
 
 use std::fmt;

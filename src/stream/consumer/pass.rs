@@ -29,7 +29,8 @@ const PAGE: usize = 500;
 pub(super) type Handler<'a> = &'a mut dyn FnMut(&[Event]) -> HandlerResult;
 
 impl Consumer {
-    /// Hands up to `count` events to the handler; again when the group has to be made anew.
+    /// Hands up to `count` events to the handler; again when the group has to be made anew, or a signal
+    /// interrupted the read.
     pub(super) fn pass(
         &mut self,
         count: usize,
@@ -37,13 +38,17 @@ impl Consumer {
         manner: Manner,
         handler: Handler<'_>,
     ) -> Result<usize, Trouble> {
-        for _ in 0..3 {
-            match self.attempt(count, block, manner, handler) {
-                Err(Trouble::Redis(failure)) if group_is_gone(&failure) => {}
+        let start = Instant::now();
+        let mut remade = 0;
+        loop {
+            let left = block.saturating_sub(start.elapsed());
+            match self.attempt(count, left, manner, handler) {
+                Err(Trouble::Redis(failure)) if group_is_gone(&failure) && remade < 3 => remade += 1,
+                // A loop looks first whether the signal told it to stop.
+                Err(Trouble::Redis(failure)) if failure.is_interrupted() && manner == Manner::OneCall => {}
                 result => return result,
             }
         }
-        self.attempt(count, block, manner, handler)
     }
 
     fn attempt(

@@ -69,6 +69,8 @@ impl Consumer {
                     failures = 0;
                     self.tell(&error);
                 }
+                // By a signal; the answer that was waited for is among the pending entries.
+                Err(Trouble::Redis(failure)) if failure.is_interrupted() => {}
                 Err(Trouble::Redis(failure)) if failure.heals() => {
                     failures += 1;
                     if failures == 1 || failures % 10 == 0 {

@@ -90,6 +90,15 @@ impl Holder {
         if lease.renewed.elapsed() < lease.length / 3 {
             return Ok(true);
         }
+        self.renew(connection, lease)
+    }
+
+    /// Holds the lease for longer. Whether it is still ours.
+    ///
+    /// Its commit makes durable what was read before. InnoDB shows what a transaction did to others before its log is on disk;
+    /// a server that crashes then forgets the transaction. The log is one: once this commit is on disk, so
+    /// is every commit that was seen before it.
+    pub(super) fn renew(&self, connection: &mut Connection, lease: &mut Lease) -> Result<bool> {
         let asked = Instant::now();
         let values = [
             micros(lease.length),

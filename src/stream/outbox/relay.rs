@@ -194,6 +194,15 @@ impl Relay {
             if claimed.is_empty() {
                 return self.forget(state);
             }
+            // Redis must not hear of rows that a crash of MySQL could still take back.
+            let (Some(connection), Some(lease)) = (&mut state.connection, &mut state.lease) else {
+                return Ok(());
+            };
+            if !self.holder.renew(connection, lease)? {
+                relayed.elsewhere = true;
+                lost(state);
+                return Ok(());
+            }
             self.options.steps.at(Step::RelayClaimed);
             let rows = self.unpack(state, claimed, relayed)?;
             let mut rest = rows.as_slice();
@@ -258,7 +267,11 @@ impl Relay {
                 Written::Rows { .. } => {
                     let left = markers(link, &state.markers)?;
                     state.forget = gone(connection, left)?;
-                    return Ok(true);
+                    // The same of deletes: a row that comes back needs its marker.
+                    if state.forget.is_empty() || self.holder.renew(connection, lease)? {
+                        return Ok(true);
+                    }
+                    break;
                 }
                 Written::Fenced(latest) => {
                     if !self.holder.raise(connection, lease, latest)? {

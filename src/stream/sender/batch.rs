@@ -140,9 +140,13 @@ impl Writer {
                 detail: "unexpected answer to EXEC".into(),
             },
         };
-        // Nothing was written, because of one event or of something that concerns all of them.
         let mut queued = replies.into_iter();
-        let begun = queued.next();
+        if let Some(Reply::Refused(begun)) = queued.next() {
+            // MULTI itself is what they do not take: the events after it were written, or not, one by one.
+            self.plain = !begun.heals();
+            return one_by_one(link, queued.collect());
+        }
+        // Nothing was written, because of one event or of something that concerns all of them.
         let mut outcome = Outcome::default();
         let mut culprit = None;
         for reply in queued {
@@ -154,14 +158,6 @@ impl Writer {
                 }
                 _ => Fate::Again,
             });
-        }
-        if let Some(Reply::Refused(refusal)) = begun
-            && !refusal.heals()
-        {
-            // MULTI itself is what they do not take; the batch goes without it.
-            self.plain = true;
-            outcome.events.fill(Fate::Again);
-            return outcome;
         }
         if culprit.is_none() && outcome.events.contains(&Fate::Again) && !outcome.events.iter().any(Fate::is_refused) {
             culprit = Some(refused);
@@ -187,6 +183,8 @@ fn one_by_one(link: &Link, replies: Vec<Reply>) -> Outcome {
                 Fate::Again
             }
             Reply::Refused(refusal) => Fate::Refused(*refusal),
+            // Put off, and nobody carried it out.
+            Reply::Status(status) if status == "QUEUED" => Fate::Again,
             _ => Fate::Written,
         });
     }

@@ -11,6 +11,10 @@ mod shared;
 mod spill;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, feature = "r2d2_redis"))]
+#[path = "tests.rs"]
+#[allow(clippy::duplicate_mod, reason = "the same tests over the other client")]
+mod tests_over_r2d2;
 mod worker;
 
 use std::fmt;

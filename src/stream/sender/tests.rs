@@ -10,11 +10,20 @@ use headwater_testkit::redis::streams::StreamRangeReply;
 use headwater_testkit::redis::{Commands as _, Connection};
 
 use super::*;
-use crate::redis::testing::{command, database, impatient_pool, pool, private, until};
+use crate::redis::testing::{Over, command, database, private, until};
 use crate::stream::Stream;
 
 const USERS: Stream = Stream::new("UserStream");
 const OTHERS: Stream = Stream::new("OtherStream");
+
+/// A pool of this module's client.
+fn pool(url: &str) -> RedisPool {
+    Over::of(module_path!()).pool(url)
+}
+
+fn impatient_pool(url: &str, patience: Duration) -> RedisPool {
+    Over::of(module_path!()).impatient_pool(url, patience)
+}
 
 fn event(stream: &Stream, number: usize) -> Outgoing {
     Outgoing::new(stream, format!("id-{number}"), format!("event {number}").into_bytes())
@@ -237,6 +246,25 @@ fn out_of_memory_and_read_only_heal() {
 }
 
 #[test]
+fn a_user_who_may_add_and_nothing_else_is_served_one_by_one() {
+    let database = database();
+    let mut redis = database.redis().unwrap();
+    command::<()>(
+        &mut redis,
+        "ACL SETUSER adder on >secret ~* -@all +xadd +ping +select +client",
+    );
+    let url = database.redis_url().replace("redis://", "redis://adder:secret@");
+    let sender = Sender::start(pool(&url), quick()).unwrap();
+    sender.send(events(&USERS, 0..3)).unwrap();
+    sender.send(events(&USERS, 3..50)).unwrap();
+    drained(&sender);
+    assert_eq!(payloads(&mut redis, &USERS), numbered(0..50));
+    let delivery = sender.delivery();
+    assert_eq!((delivery.sent, delivery.failed), (50, 0));
+    command::<()>(&mut redis, "ACL DELUSER adder");
+}
+
+#[test]
 fn a_full_channel_blocks_until_there_is_room() {
     let servers = private(false);
     let database = servers.database().unwrap();
@@ -300,6 +328,7 @@ fn close_returns_what_it_could_not_send() {
     servers.redis_server().unwrap().kill().unwrap();
     sender.send(events(&USERS, 0..3)).unwrap();
     sender.send(events(&USERS, 3..5)).unwrap();
+    until("the outage to be noticed", || sender.delivery().last_error.is_some());
     let error = sender.close(Duration::from_millis(50)).unwrap_err();
     let ErrorKind::Unsent { unsent, reason } = error.kind() else {
         panic!("{error:?}");

@@ -1,4 +1,4 @@
-//! Consumers against a real server.
+//! Consumers against a real server, over both clients.
 #![allow(clippy::unwrap_used)]
 
 mod broker;
@@ -7,7 +7,10 @@ mod failures;
 mod figures;
 mod groups;
 mod looping;
+mod malformed;
 mod one_command;
+mod signals;
+mod starting;
 mod upstream;
 mod workers;
 
@@ -19,12 +22,17 @@ use headwater_testkit::redis::{Commands as _, Connection};
 use super::*;
 use crate::ErrorKind;
 use crate::redis::RedisPool;
-use crate::redis::testing::{command, database, pool, private, until};
+use crate::redis::testing::{Over, command, database, private, until};
 use crate::stream::outgoing::Outgoing;
 use crate::stream::{DirtyEvent, FlushType, Stream, Wire};
 
 pub(super) const USERS: Stream = Stream::new("UserStream");
 pub(super) const NO_WAIT: Duration = Duration::ZERO;
+
+/// A pool of this module's client.
+pub(super) fn pool(url: &str) -> RedisPool {
+    Over::of(module_path!()).pool(url)
+}
 
 /// A stream with a pool to read it and a plain connection to look at it.
 pub(super) struct Place {

@@ -37,8 +37,10 @@ fn worker() {
 }
 
 fn start(url: &str) -> Child {
+    // The path of this module, which is one of two, without the name of the crate.
+    let module = module_path!().split_once("::").unwrap().1;
     Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "stream::consumer::tests::workers::worker"])
+        .args(["--ignored", "--exact", &format!("{module}::worker")])
         .env(URL, url)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -64,6 +66,15 @@ fn four_processes_share_the_events_and_one_killed_in_the_middle_loses_none() {
     let pending: headwater_testkit::redis::streams::StreamPendingReply =
         redis.xpending(USERS.name(), "consumer_group").unwrap();
     assert_eq!(pending.count(), 0);
+    // Every entry was given out as new once and leaves the pending list by one acknowledgement; nothing else took
+    // one away: none was put aside, cut or deleted.
+    let groups: Vec<BTreeMap<String, headwater_testkit::redis::Value>> = command(&mut redis, "XINFO GROUPS UserStream");
+    let figure = |name: &str| groups[0][name].clone();
+    assert_eq!(
+        figure("entries-read"),
+        headwater_testkit::redis::Value::Int(EVENTS as i64)
+    );
+    assert_eq!(figure("lag"), headwater_testkit::redis::Value::Int(0));
     for mut worker in workers {
         worker.kill().unwrap();
         worker.wait().unwrap();

@@ -1,7 +1,11 @@
 //! Dirty streams from a flush to a consumer: the example of the issue and FluxaORM's own cases.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "r2d2_redis")]
+mod handed_over;
+mod several;
 
 use std::time::Duration;
 
@@ -11,13 +15,14 @@ use headwater::stream::{
     Consumer, ConsumerBuilder, DIRTY_STREAM_DELETE, DIRTY_STREAM_INSERT, DIRTY_STREAM_UPDATE, DirtyEvent,
 };
 use headwater::table::Value;
+use headwater_testkit::Database;
 
-const ALL: Stream = Stream::new("UserStream");
-const STATUS: Stream = Stream::new("UserStatusStream");
+pub(crate) const ALL: Stream = Stream::new("UserStream");
+pub(crate) const STATUS: Stream = Stream::new("UserStatusStream");
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enumeration)]
 #[enumeration(rename_all = "snake_case")]
-enum Status {
+pub(crate) enum Status {
     #[default]
     Active,
     Banned,
@@ -25,23 +30,23 @@ enum Status {
 
 #[derive(Debug, Clone, Default, Table)]
 #[table(name = "UserEntity", stream(ALL), stream(STATUS, on = "ID"))]
-struct User {
+pub(crate) struct User {
     #[column(id)]
-    id: u64,
+    pub(crate) id: u64,
     #[column(length = 100)]
-    name: String,
+    pub(crate) name: String,
     #[column(triggers(STATUS))]
-    status: Status,
-    age: u8,
+    pub(crate) status: Status,
+    pub(crate) age: u8,
 }
 impl Entity for User {}
 
-const TABLE: &str = "CREATE TABLE UserEntity (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, \
+pub(crate) const TABLE: &str = "CREATE TABLE UserEntity (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, \
                      name VARCHAR(100) NOT NULL, status ENUM('active', 'banned') NOT NULL, \
                      age TINYINT UNSIGNED NOT NULL)";
 
 /// What came of a stream, waited for as long as it takes.
-fn events(consumer: &mut Consumer, count: usize) -> Vec<DirtyEvent> {
+pub(crate) fn events(consumer: &mut Consumer, count: usize) -> Vec<DirtyEvent> {
     let mut all = Vec::new();
     while all.len() < count {
         let more = consumer.consume(100, Duration::from_secs(30), |events| {
@@ -57,14 +62,14 @@ fn events(consumer: &mut Consumer, count: usize) -> Vec<DirtyEvent> {
 }
 
 /// Nothing is in the stream once everything was sent.
-fn nothing(engine: &Engine, consumer: &mut Consumer) {
+pub(crate) fn nothing(engine: &Engine, consumer: &mut Consumer) {
     while engine.delivery().queued > 0 {
         std::thread::yield_now();
     }
     assert_eq!(consumer.consume(100, Duration::ZERO, |_| Ok(())).expect("an answer"), 0);
 }
 
-fn spelled(event: &DirtyEvent) -> String {
+pub(crate) fn spelled(event: &DirtyEvent) -> String {
     let changes: Vec<String> = event
         .changes
         .iter()
@@ -77,11 +82,16 @@ fn spelled(event: &DirtyEvent) -> String {
     format!("{table} {id} {kind}{}", changes.concat())
 }
 
-/// The steps of the issue's example, with the consumers made by `make`.
-fn example(make: fn(ConsumerBuilder) -> headwater::Result<Consumer>) {
+/// An engine of the example's table.
+pub(crate) fn engine() -> (Database, Engine) {
     let (database, builder) = database();
     sql(&database, &[TABLE]);
     let engine = builder.entity::<User>().build().unwrap();
+    (database, engine)
+}
+
+/// The steps of the issue's example, with the consumers made by `make`.
+pub(crate) fn example(engine: &Engine, make: fn(ConsumerBuilder) -> headwater::Result<Consumer>) {
     let mut all = make(engine.consumer(&ALL)).unwrap();
     let mut status = make(engine.consumer(&STATUS)).unwrap();
     let mut session = engine.session();
@@ -118,7 +128,7 @@ fn example(make: fn(ConsumerBuilder) -> headwater::Result<Consumer>) {
         ["name", "age"]
     );
     assert_eq!(changes[1].old_value().unwrap(), Value::UInt(17));
-    nothing(&engine, &mut status);
+    nothing(engine, &mut status);
 
     // With a column that triggers, the whole change is told.
     session[ana].age = 19;
@@ -133,21 +143,57 @@ fn example(make: fn(ConsumerBuilder) -> headwater::Result<Consumer>) {
     let deleted = events(&mut all, 1);
     assert_eq!(spelled(&deleted[0]), format!("UserEntity 1 {DIRTY_STREAM_DELETE}"));
     assert_eq!(events(&mut status, 1), deleted);
-    nothing(&engine, &mut all);
-    nothing(&engine, &mut status);
+    nothing(engine, &mut all);
+    nothing(engine, &mut status);
     assert_eq!(engine.stats(&ALL).unwrap().length, 0);
+}
+
+/// TestGenerate, its part on dirty streams.
+#[test]
+#[allow(non_snake_case)]
+fn TestGenerate_dirty_streams() {
+    let (_database, engine) = engine();
+    example(&engine, ConsumerBuilder::single);
     engine.close(Duration::from_secs(30)).unwrap();
 }
 
 #[test]
-#[allow(non_snake_case)]
-fn TestGenerate_dirty_streams() {
-    example(ConsumerBuilder::single);
+fn the_example_consumed_by_one_of_many() {
+    let (_database, engine) = engine();
+    example(&engine, ConsumerBuilder::many);
+    engine.close(Duration::from_secs(30)).unwrap();
 }
 
+/// A handler's error leads to another delivery; two workers split the events without overlap.
 #[test]
-fn the_example_consumed_by_one_of_many() {
-    example(ConsumerBuilder::many);
+fn a_handlers_error_leads_to_redelivery_and_two_workers_split_the_rest() {
+    let (_database, engine) = engine();
+    let mut session = engine.session();
+    for _ in 0..10 {
+        session.insert(User::default());
+    }
+    session.flush().unwrap();
+    let mut consumers = [
+        engine.consumer(&ALL).many().unwrap(),
+        engine.consumer(&ALL).many().unwrap(),
+    ];
+    while engine.delivery().queued > 0 {
+        std::thread::yield_now();
+    }
+    let error = consumers[0].consume(5, Duration::ZERO, |_| Err("simulated crash".into()));
+    assert!(error.unwrap_err().to_string().contains("simulated crash"));
+    let mut seen = Vec::new();
+    for consumer in &mut consumers {
+        let count = consumer.consume(5, Duration::ZERO, |events| {
+            for event in events {
+                seen.push((event.deliveries(), event.dirty()?.entity_id.as_u64().unwrap()));
+            }
+            Ok(())
+        });
+        assert_eq!(count.unwrap(), 5);
+    }
+    let expected: Vec<(u32, u64)> = (1..=10).map(|id| (if id <= 5 { 2 } else { 1 }, id)).collect();
+    assert_eq!(seen, expected);
 }
 
 #[test]

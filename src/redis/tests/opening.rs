@@ -1,4 +1,4 @@
-//! The pool against real servers: reuse, broken connections, logins, what is not a Redis server.
+//! Opening a pool by a URL against real servers: logins, idle connections, what is not a Redis server.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -7,17 +7,10 @@ use std::time::Duration;
 
 use headwater_testkit::Proxy;
 
-use super::testing::{command, database, impatient_pool, pool, private, until};
-use super::{Commands, Failure, Link, RedisOptions, RedisPool, Reply};
+use super::{client_id, ping};
 use crate::ErrorKind;
-
-fn ping() -> Commands {
-    Commands::one(&[b"PING"])
-}
-
-fn client_id(link: &mut Link) -> i64 {
-    link.ask(&Commands::one(&[b"CLIENT", b"ID"])).unwrap().int().unwrap()
-}
+use crate::redis::testing::{Over, command, database, private, until};
+use crate::redis::{RedisOptions, RedisPool, Reply};
 
 #[test]
 fn a_pool_can_go_to_any_thread_and_shows_no_password() {
@@ -27,7 +20,7 @@ fn a_pool_can_go_to_any_thread_and_shows_no_password() {
     let mut redis = database.redis().unwrap();
     command::<()>(&mut redis, "ACL SETUSER ana on >secret ~* +@all");
     let url = database.redis_url().replace("redis://", "redis://ana:secret@");
-    let pool = pool(&url);
+    let pool = Over::Url.pool(&url);
     assert_eq!(
         pool.with(|link| link.ask(&ping())).unwrap(),
         Reply::Status("PONG".into())
@@ -35,25 +28,6 @@ fn a_pool_can_go_to_any_thread_and_shows_no_password() {
     let shown = format!("{pool:?}");
     assert!(shown.contains("ana:***@") && !shown.contains("secret"), "{shown}");
     command::<()>(&mut redis, "ACL DELUSER ana");
-}
-
-#[test]
-fn a_connection_is_used_again_and_a_broken_one_is_not() {
-    let database = database();
-    let proxy = Proxy::start(database.redis_url()).unwrap();
-    let pool = pool(&proxy.url_like(database.redis_url()).unwrap());
-    let first = client_id(&mut pool.get().unwrap());
-    assert_eq!(client_id(&mut pool.get().unwrap()), first);
-    proxy.cut();
-    let failure = pool.get().unwrap().ask(&ping()).unwrap_err();
-    assert!(matches!(failure, Failure::Broken { .. }), "{failure}");
-    assert_ne!(client_id(&mut pool.get().unwrap()), first);
-    // What may be done twice is done again at once.
-    proxy.cut();
-    assert_eq!(
-        pool.with(|link| link.ask(&ping())).unwrap(),
-        Reply::Status("PONG".into())
-    );
 }
 
 #[test]
@@ -65,40 +39,6 @@ fn an_idle_connection_is_tried_before_it_is_used() {
     let first = client_id(&mut pool.get().unwrap());
     proxy.cut();
     assert_ne!(client_id(&mut pool.get().unwrap()), first);
-}
-
-#[test]
-fn after_a_timeout_the_late_answer_is_nobodys() {
-    let servers = private(false);
-    let database = servers.database().unwrap();
-    let server = servers.redis_server().unwrap();
-    let pool = impatient_pool(database.redis_url(), Duration::from_millis(50));
-    let mut link = pool.connect().unwrap();
-    server.pause().unwrap();
-    let failure = link.ask(&ping()).unwrap_err();
-    assert!(failure.to_string().contains("no answer in time"), "{failure}");
-    assert!(link.is_broken());
-    server.resume().unwrap();
-    assert!(matches!(link.ask(&ping()), Err(Failure::Broken { .. })));
-    until("the server to answer", || pool.connect().is_ok());
-}
-
-#[test]
-fn answers_before_a_break_are_known() {
-    let database = database();
-    let pool = pool(database.redis_url());
-    let mut link = pool.connect().unwrap();
-    let mut commands = ping();
-    commands
-        .push(&[b"SET", b"key", b"value"])
-        .push(&[b"QUIT"])
-        .push(&[b"PING"]);
-    let mut replies = Vec::new();
-    let failure = link.run_into(&commands, Duration::ZERO, &mut replies).unwrap_err();
-    assert!(matches!(failure, Failure::Broken { .. }), "{failure}");
-    assert_eq!(replies.len(), 3);
-    let replies = pool.with(|link| link.run(&Commands::one(&[b"GET", b"key"]))).unwrap();
-    assert_eq!(replies, [Reply::Bytes(b"value".to_vec())]);
 }
 
 #[test]
