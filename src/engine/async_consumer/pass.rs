@@ -44,7 +44,7 @@ const MOST: usize = 10_000;
 /// How many pending entries are listed at once.
 const PAGE: usize = 500;
 /// How long it takes to notice that the lease is free.
-const NAP: Duration = Duration::from_millis(20);
+const NAP: Duration = Duration::from_millis(50);
 /// The waits between two tries of an operation.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(100),
