@@ -211,16 +211,14 @@ impl Executor<'_> {
 
     fn note_done(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<()> {
         for entries in entries.chunks(IDS) {
-            let rows = vec!["(?,UTC_TIMESTAMP(6))"; entries.len()].join(",");
-            let mut params = Params::with_capacity(entries.len());
-            entries
-                .iter()
-                .for_each(|(_, item)| params.push(Value::Text(item.id.clone())));
-            connection.execute(
-                &format!("INSERT INTO `{DONE}` (`id`,`done_at`) VALUES {rows}"),
-                params,
-                DONE,
-            )?;
+            let rows = vec!["(?,?,UTC_TIMESTAMP(6))"; entries.len()].join(",");
+            let mut params = Params::with_capacity(entries.len() * 2);
+            for ((entry, _), item) in entries {
+                params.push(Value::Text(item.id.clone()));
+                params.push(Value::Text(entry.to_string()));
+            }
+            let sql = format!("INSERT INTO `{DONE}` (`id`,`entry`,`done_at`) VALUES {rows}");
+            connection.execute(&sql, params, DONE)?;
         }
         Ok(())
     }

@@ -2,9 +2,12 @@
 //!
 //! One consumer works at a time, whoever holds the lease (`execute` makes the databases see to it). `work` says which
 //! operations may be executed, `execute` and `statements` do so, `sorting` tells errors that heal from those that do
-//! not, `publish` tells of what is committed, `pass` puts it all together.
+//! not, `publish` tells of what is committed, `known` is what the consumer has learnt, `finish` what becomes of
+//! what was tried, `pass` puts it all together.
 
 mod execute;
+mod finish;
+mod known;
 mod pass;
 mod publish;
 mod sorting;
@@ -18,7 +21,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use execute::Executor;
-use pass::{Manner, State};
+use known::State;
+use pass::Manner;
 pub(super) use tables::tables;
 
 use crate::error::{Error, Result};
