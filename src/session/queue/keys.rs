@@ -160,14 +160,14 @@ fn seeded(redis: &RedisPool, mysql: &MysqlPool, counter: &str, def: &'static Tab
     let deadline = Instant::now() + LOCK;
     loop {
         let taken = redis.with(|link| link.ask(&command))? != Reply::Nil;
-        // Looked at anew: rows may have come since.
-        let used = ServerCounter::look(mysql, def)?.used;
         if taken {
-            let queued = greatest_queued(redis, def)?;
-            let last = take(redis, counter, size, used, Some(used.max(queued)));
-            redis.with(|link| RELEASE.run(link, &[lock.as_bytes()], &[token.as_bytes()]))?;
-            return last?.ok_or_else(|| Error::config(format!("the counter `{counter}` was not seeded")));
+            let last = seed(redis, mysql, counter, def, size);
+            let released = redis.with(|link| RELEASE.run(link, &[lock.as_bytes()], &[token.as_bytes()]));
+            let last = last?;
+            released?;
+            return Ok(last);
         }
+        let used = ServerCounter::look(mysql, def)?.used;
         if let Some(last) = take(redis, counter, size, used, None)? {
             return Ok(last);
         }
@@ -178,6 +178,15 @@ fn seeded(redis: &RedisPool, mysql: &MysqlPool, counter: &str, def: &'static Tab
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Seeds the counter and takes a block from it, under the lock.
+fn seed(redis: &RedisPool, mysql: &MysqlPool, counter: &str, def: &'static TableDef, size: u64) -> Result<u64> {
+    // Looked at anew: rows may have come since.
+    let used = ServerCounter::look(mysql, def)?.used;
+    let queued = greatest_queued(redis, def)?;
+    let last = take(redis, counter, size, used, Some(used.max(queued)))?;
+    last.ok_or_else(|| Error::config(format!("the counter `{counter}` was not seeded")))
 }
 
 /// The greatest key that queued operations insert into a table, those in the dead letters among them.
