@@ -16,7 +16,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
 use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
-use crate::stream::{ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Stream, StreamStats, broker, stats};
+use crate::stream::{
+    ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Outgoing, Stream, StreamStats, broker, stats,
+};
 
 /// The immutable runtime of an application: pools, registered tables, senders.
 ///
@@ -216,4 +218,16 @@ impl<E: Entity> Committed<'_, E> {
             runtime: self.runtime.clone(),
         }
     }
+}
+
+/// For the benches: hands packed events over to the sender of their stream.
+///
+/// # Errors
+///
+/// When the stream is not registered or the sender does not take them.
+#[doc(hidden)]
+pub fn send(engine: &Engine, stream: &Stream, payloads: Vec<Vec<u8>>) -> Result<()> {
+    let event = |payload| Outgoing::new(stream, ulid::Ulid::generate().to_string(), payload);
+    let events = payloads.into_iter().map(event).collect();
+    engine.runtime.sender_of(stream)?.send(events)
 }

@@ -35,4 +35,6 @@ pub use param::Param;
 pub(crate) use sender::{Sender, SenderOptions};
 pub use shutdown::Shutdown;
 pub use stats::{ConsumerStats, GroupStats, StreamStats};
+#[doc(hidden)]
+pub use wire::pack_event;
 pub(crate) use wire::{EventRecord, write_event};

@@ -16,7 +16,9 @@ tasks:
     test  [--no-install] [-- ARGS]          run all tests; ARGS go to cargo test
     demo  [--no-install] [NAME] [-- ARGS]   run the example NAME (quickstart) on fresh databases;
                                             ARGS go to the example
-    bench [--no-install] [ARGS]             run the benches on durable servers; ARGS go to cargo bench
+    bench [--no-install] [--check] [--only TEXT] [--rounds N]
+                                            all benches beside the bare driver on durable servers, as one
+                                            table; --check fails when a goal is missed
     help                                    print this
 
 All need a MariaDB or MySQL server and a Redis or Valkey server. Missing ones are installed with the

@@ -39,6 +39,7 @@ pub(super) use convert::value_for;
 pub(super) use number::boolean;
 pub(super) use read::read_event;
 pub(super) use time::rfc3339;
+pub use write::pack_event;
 pub(super) use write::write_dirty_event;
 pub(crate) use write::{EventRecord, write_event};
 
