@@ -7,7 +7,7 @@ use super::case::{Case, Goal, Started};
 use super::world::World;
 
 /// How long one side works at a time.
-const SLICE: Duration = Duration::from_millis(4);
+const SLICE: Duration = Duration::from_millis(1);
 /// How long each side works in a round.
 const ROUND: Duration = Duration::from_millis(40);
 
@@ -54,7 +54,9 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
         fresh();
     }
     // Now their connections are open.
-    started.sides.iter_mut().for_each(|(_, side)| drop(side(1)));
+    started.sides.iter_mut().for_each(|(_, side)| {
+        let _ = side(1);
+    });
     if let Some(database) = &started.database {
         world.pin(database);
     }
@@ -64,20 +66,22 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
         if let Some(fresh) = &mut started.fresh {
             fresh();
         }
-        let mut sums = vec![(Duration::ZERO, 0u64); started.sides.len()];
+        let count = started.sides.len();
+        let mut slice_times: Vec<Vec<f64>> = vec![Vec::new(); count];
+        let mut sums = vec![Duration::ZERO; count];
         let mut turn = round;
-        while turn == round || sums.iter().all(|(sum, _)| *sum < ROUND) {
-            let count = started.sides.len();
+        while turn == round || sums.iter().all(|sum| *sum < ROUND) {
             for i in 0..count {
                 // Forth and back, so that nobody is always the one who comes after somebody.
                 let at = if turn % 2 == 0 { i } else { count - 1 - i };
-                sums[at].0 += (started.sides[at].1)(slices[at]);
-                sums[at].1 += slices[at];
+                let took = (started.sides[at].1)(slices[at]);
+                sums[at] += took;
+                slice_times[at].push(nanos(took) / slices[at] as f64);
             }
             turn += 1;
         }
-        for (at, (sum, count)) in sums.into_iter().enumerate() {
-            times[at][round] = nanos(sum) / count as f64;
+        for (at, slice_times) in slice_times.into_iter().enumerate() {
+            times[at][round] = median(slice_times);
         }
     }
     let against = |other: usize, of: &dyn Fn(f64, f64) -> f64| {

@@ -42,7 +42,8 @@ impl World {
 
     /// What the MySQL server calls itself.
     pub(crate) fn describe(&self) -> String {
-        let mut root = self.database().mysql().expect("a connection");
+        let database = self.database();
+        let mut root = database.root().expect("a connection");
         let version: Option<String> = root.query_first("SELECT VERSION()").expect("a version");
         version.unwrap_or_default()
     }

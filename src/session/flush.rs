@@ -93,7 +93,7 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
     }
     let touched = collect(core);
     before::run(core, &touched)?;
-    let mut frozen = freeze(core)?;
+    let mut frozen = freeze(core, touched)?;
     if frozen.changes.is_empty() {
         settle(core);
         return Ok(FlushReport::default());
@@ -135,8 +135,12 @@ fn collect(core: &mut Core) -> Vec<Place> {
 }
 
 /// Freezes everything that was touched, by the hooks too.
-fn freeze(core: &mut Core) -> Result<Frozen> {
-    let places = collect(core);
+fn freeze(core: &mut Core, touched: Vec<Place>) -> Result<Frozen> {
+    let places = if core.touched == touched {
+        touched
+    } else {
+        collect(core)
+    };
     let runtime = core.runtime.clone();
     let mut frozen = Frozen {
         now: CivilDateTime::now(),
