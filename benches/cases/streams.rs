@@ -127,7 +127,7 @@ fn with_stream(world: &World, rows: u64) -> Started {
         .entity::<User>()
         .build()
         .unwrap();
-    let age = |turn: u64| Some(u32::try_from(turn % 1_000_000).unwrap_or_default());
+    let age = |turn: u64| Some(u32::try_from(1000 + turn % 1_000_000).unwrap_or_default());
     let engine = site.engine.clone();
     let mut with = update::headwater(&engine, &site.place, rows, move |user: &mut Published, _, turn| {
         user.age = age(turn)

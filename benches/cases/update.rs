@@ -52,8 +52,9 @@ fn name(n: u64, turn: u64) -> String {
     format!("Changed {turn} {n}")
 }
 
+/// None that a row has at first.
 fn age(n: u64, turn: u64) -> u32 {
-    u32::try_from((n + turn) % 1_000_000).unwrap_or_default()
+    u32::try_from(1000 + (n + turn) % 1_000_000).unwrap_or_default()
 }
 
 /// Two columns, in each row to other values.

@@ -25,7 +25,7 @@ pub(crate) struct Site {
 impl World {
     /// Those that the environment names, or private ones that flush as servers in production do.
     pub(crate) fn new() -> Self {
-        let servers = Servers::builder().durable(true).start().expect("servers");
+        let servers = Servers::builder().stock().start().expect("servers");
         pin::pin_this();
         World { servers }
     }
