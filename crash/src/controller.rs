@@ -14,9 +14,10 @@ use crate::compare::{Order, Verdict, compare};
 use crate::journal::Journal;
 use crate::options::{DieAt, Mode, Options, Role};
 use crate::process::{Fate, Plan, Process, Word};
+use crate::queue::{Executed, Queue};
 use crate::random::Random;
 use crate::report::{Kills, Report};
-use crate::tables::{Background, Durable, Tables};
+use crate::tables::{Background, Durable, Queued, Tables};
 use crate::{Failure, database, truth};
 
 /// How long the workers have to end when they are told to.
@@ -59,6 +60,7 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
     match options.mode {
         Mode::Background => database::prepare(&Background::register(engine).build()?, &database)?,
         Mode::Durable => database::prepare(&Durable::register(engine).build()?, &database)?,
+        Mode::Async => database::prepare(&Queued::register(engine).async_flush().build()?, &database)?,
     }
     let (mysql, redis) = (Proxy::start(database.mysql_url())?, Proxy::start(database.redis_url())?);
     let over = AtomicBool::new(false);
@@ -96,6 +98,7 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
         lines: run.lines,
         changes: run.changes,
         pauses: run.pauses,
+        executed: run.executed,
         sizes: database::sizes(&mut database.root()?)?,
         seconds: journal.elapsed().as_secs_f64(),
     };
@@ -121,6 +124,8 @@ pub(crate) struct Run<'a> {
     said: Instant,
     next_pause: Instant,
     pauses: u64,
+    queue: Queue,
+    executed: Executed,
 }
 
 impl<'a> Run<'a> {
@@ -142,12 +147,14 @@ impl<'a> Run<'a> {
             said: Instant::now(),
             next_pause: Instant::now(),
             pauses: 0,
+            queue: Queue::default(),
+            executed: Executed::default(),
         }
     }
 
     pub(crate) fn start_all(&mut self) -> Result<(), Failure> {
         for n in 0..self.options.workers {
-            let relays = self.options.mode.relays() && n % 2 == 0;
+            let relays = self.options.mode == Mode::Durable && n % 2 == 0;
             self.start(if relays { Role::Both } else { Role::Write })?;
         }
         for _ in 0..self.options.relays {
@@ -203,6 +210,9 @@ impl<'a> Run<'a> {
             Err(RecvTimeoutError::Timeout) => return Ok(()),
             Err(error @ RecvTimeoutError::Disconnected) => return Err(error.into()),
         };
+        if word.line.as_deref().is_some_and(|line| self.queue.hear(line)) {
+            return Ok(());
+        }
         // Of those that were killed meanwhile nothing more is wanted.
         let Some(at) = self.processes.iter().position(|process| process.number == word.from) else {
             return Ok(());
@@ -340,6 +350,7 @@ impl<'a> Run<'a> {
                 && let Some(line) = word.line
             {
                 match line.split_once(' ') {
+                    _ if self.queue.hear(&line) => {}
                     Some(("fault" | "unsent", _)) => self.fault(format!("w{}: {line}", word.from)),
                     // It came to its step only now, and would stay there.
                     Some(("at", step)) => self.kill_last(word.from, step)?,
@@ -371,7 +382,8 @@ impl<'a> Run<'a> {
             match database::entries(&mut redis) {
                 Ok(now) if now == entries => {
                     let relayed = !self.options.mode.relays() || matches!(database::outbox(&mut root), Ok(0));
-                    relayed && since.elapsed() > QUIET
+                    let executed = matches!(database::queued(&mut redis), Ok((0, _)));
+                    relayed && executed && since.elapsed() > QUIET
                 }
                 Ok(now) => {
                     (entries, since) = (now, Instant::now());
@@ -381,18 +393,23 @@ impl<'a> Run<'a> {
             }
         })?;
         let lines = database::log(&mut root)?;
+        let (_, failed) = database::queued(&mut redis)?;
+        if failed > 0 {
+            self.fault(format!("{failed} queued operations were put aside as impossible"));
+        }
         self.lines = lines.len() as u64;
+        self.executed = self.queue.check(&lines);
         let rows = truth::fold(lines);
         self.changes = truth::count(&rows);
         let found = database::events(&mut redis)?;
         let order = match self.options.mode {
             Mode::Background => Order::Writers,
-            Mode::Durable => Order::Commits,
+            Mode::Durable | Mode::Async => Order::Commits,
         };
         Ok(compare(&rows, &found, order))
     }
 }
 
 fn is_of_relay(step: Step) -> bool {
-    step.name().starts_with("relay")
+    !matches!(step, Step::FlushExecuted | Step::FlushCommitted | Step::AsyncQueued)
 }

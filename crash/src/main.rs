@@ -10,6 +10,8 @@ mod journal;
 mod options;
 mod outage;
 mod process;
+mod queue;
+mod queueing;
 mod random;
 mod report;
 mod tables;
