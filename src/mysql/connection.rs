@@ -106,6 +106,20 @@ impl Connection {
         self.finish(outcome, table)
     }
 
+    /// Runs a statement for many rows in one round trip, its values for each of them: MariaDB's command for it. The
+    /// keys that an INSERT generates are not consecutive then.
+    pub(crate) fn execute_bulk(&mut self, sql: &str, rows: Vec<Params>, table: &str) -> Result<Done> {
+        let mut count = 0;
+        for params in &rows {
+            self.check_size(params, table)?;
+            count += params.len();
+        }
+        let start = Instant::now();
+        let outcome = self.bulk_prepared(sql, rows);
+        self.observe(sql, count, start, outcome.as_ref().err());
+        self.finish(outcome, table)
+    }
+
     /// Runs a query, kept prepared, and hands each row over. The same `Row` is filled again and again.
     pub(crate) fn select(
         &mut self,
@@ -212,6 +226,26 @@ impl Connection {
         })
     }
 
+    fn bulk_prepared(&mut self, sql: &str, rows: Vec<Params>) -> mysql::Result<Done> {
+        self.sent = false;
+        let statement = self.statement(sql)?;
+        self.sent = true;
+        if !Params::are_alike(&rows) {
+            // The command has one type for each parameter.
+            let mut matched = 0;
+            for params in rows {
+                matched += self.driver.exec_iter(&statement, params.into_driver())?.affected_rows();
+            }
+            return Ok(Done { matched, first_key: 0 });
+        }
+        self.driver
+            .exec_batch(&statement, rows.into_iter().map(Params::into_driver))?;
+        Ok(Done {
+            matched: self.driver.affected_rows(),
+            first_key: 0,
+        })
+    }
+
     /// The outer result is the driver's, the inner one that of `each`.
     fn select_prepared(
         &mut self,
@@ -244,7 +278,7 @@ impl Connection {
             return Ok(statement);
         }
         let statement = self.driver.prep(sql)?;
-        if let Some(evicted) = self.statements.keep(sql, statement.clone()) {
+        for evicted in self.statements.keep(sql, statement.clone()) {
             self.driver.close(evicted)?;
         }
         Ok(statement)

@@ -31,11 +31,12 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<()> {
     let mut session = Session::<InHook>::around(std::mem::replace(core, stand_in));
     session.core.in_hooks = true;
     // Each entry knows the one whose hook touched it, to name a chain that does not end.
-    let mut seen: Vec<(Place, Option<usize>)> = Vec::new();
+    let mut seen: Vec<(Place, Option<usize>)> = Vec::with_capacity(touched.len());
     let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session, touched, &mut seen)));
     session.core.in_hooks = false;
     *core = session.into_core();
-    reset(core, &seen);
+    // A run to its end has seen all that is touched.
+    reset(core, &seen, matches!(outcome, Ok(Ok(()))));
     match outcome {
         Ok(result) => result,
         // A panic is the application's to see; the session behind it is whole again.
@@ -44,14 +45,19 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<()> {
 }
 
 /// Forgets what the run remembered of each entity.
-fn reset(core: &mut Core, seen: &[(Place, Option<usize>)]) {
-    let queued = std::mem::take(&mut core.queue);
-    let touched = core.touched.clone();
-    // A hook may have taken an entity out of those that are touched.
-    for place in seen.iter().map(|(place, _)| *place).chain(queued).chain(touched) {
-        if let Some(table) = core.runtime.clone().registered(place.table as usize) {
+fn reset(core: &mut Core, seen: &[(Place, Option<usize>)], is_whole: bool) {
+    let runtime = core.runtime.clone();
+    let forget = |core: &mut Core, place: Place| {
+        if let Some(table) = runtime.registered(place.table as usize) {
             (table.ops.reset)(core, place.slot);
         }
+    };
+    // A hook may have taken an entity out of those that are touched.
+    seen.iter().for_each(|(place, _)| forget(core, *place));
+    if !is_whole {
+        let queued = std::mem::take(&mut core.queue);
+        let touched = core.touched.clone();
+        queued.into_iter().chain(touched).for_each(|place| forget(core, place));
     }
 }
 
@@ -143,8 +149,10 @@ pub(super) fn is_trashed<E: Entity>(core: &Core, slot: u32) -> bool {
 
 /// `saving` and `updating`, each only while something is left to write.
 fn update<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<()> {
-    let touch = session.core.arena_mut::<E>().slots[slot as usize].mark == Mark::Touch;
-    if !touch && dirty::<E>(&session.core, slot).is_empty() {
+    let is_clean = dirty::<E>(&session.core, slot).is_empty();
+    let place = &mut session.core.arena_mut::<E>().slots[slot as usize];
+    place.clean = is_clean && place.mark == Mark::None;
+    if is_clean && place.mark != Mark::Touch {
         return Ok(());
     }
     group::<E>(session, slot, SAVE, &[saving(), updating()])

@@ -99,7 +99,7 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
         mut frozen,
         plan,
         broken,
-    }) = prepare(core, None)?
+    }) = prepare(core, touched, None)?
     else {
         return Ok(FlushReport::default());
     };
@@ -118,8 +118,8 @@ pub(super) struct Prepared {
 }
 
 /// Freezes and plans once the before-hooks are done; `None` when nothing is to be written.
-pub(super) fn prepare(core: &mut Core, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
-    let frozen = freeze(core, keys)?;
+pub(super) fn prepare(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
+    let frozen = freeze(core, touched, keys)?;
     if frozen.changes.is_empty() {
         settle(core);
         return Ok(None);
@@ -157,8 +157,12 @@ pub(super) fn collect(core: &mut Core) -> Vec<Place> {
 }
 
 /// Freezes everything that was touched, by the hooks too.
-fn freeze(core: &mut Core, keys: Option<KeyMaker>) -> Result<Frozen> {
-    let places = collect(core);
+fn freeze(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Frozen> {
+    let places = if core.touched == touched {
+        touched
+    } else {
+        collect(core)
+    };
     let runtime = core.runtime.clone();
     let mut frozen = Frozen {
         now: CivilDateTime::now(),

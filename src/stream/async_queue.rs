@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::consumer::group::{Group, Page};
+use super::consumer::group::{Group, Page, Position};
 use super::consumer::scripts::BURY;
 use super::delivery::QueueFigures;
 use super::operation::{FAILED, QUEUE};
@@ -75,7 +75,7 @@ pub(crate) struct Obituary {
 impl Queue {
     pub(crate) fn new(pool: RedisPool) -> Self {
         Queue {
-            group: Group::new(pool, QUEUE, GROUP, &[]),
+            group: Group::new(pool, QUEUE, GROUP, &[], Position::Start),
             link: None,
             token: ulid::Ulid::generate().to_string(),
             held_until: None,
