@@ -185,6 +185,7 @@ fn event(
             .map(|change| (text(change.old.as_str()), text(change.new.as_str()))),
         table: dirty.entity_type,
         id: String::from_utf8_lossy(field("e")?).into_owned(),
+        entry: entry.to_owned(),
     })
 }
 

@@ -6,6 +6,7 @@ mod chaos;
 mod compare;
 mod controller;
 mod database;
+mod ending;
 mod journal;
 mod options;
 mod outage;
