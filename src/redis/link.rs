@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 use ::redis::{Connection, RedisError, Value};
 
 use super::address::Address;
+use super::entry::{Entry, EntryId};
 use super::failure::{Failure, Refusal};
 use super::options::RedisOptions;
 use super::pack::Commands;
 use super::reply::Reply;
+
+/// The entries that were read, or what the server answered instead.
+pub(crate) type Read = Result<Vec<Entry>, Reply>;
 
 /// One connection to a server.
 ///
@@ -99,6 +103,34 @@ impl Link {
         block: Duration,
         replies: &mut Vec<Reply>,
     ) -> Result<(), Failure> {
+        if commands.is_empty() && !self.broken {
+            return Ok(());
+        }
+        self.send(commands, block)?;
+        for _ in 0..commands.count() {
+            let value = self.receive()?;
+            replies.push(reply(value));
+        }
+        self.arrived();
+        Ok(())
+    }
+
+    /// As [`run_blocking`](Link::run_blocking), where the last command reads one stream: its entries, decoded from
+    /// the client's answer at once, or what it answered instead.
+    pub(crate) fn run_reading(&mut self, commands: &Commands, block: Duration) -> Result<(Vec<Reply>, Read), Failure> {
+        self.send(commands, block)?;
+        let mut replies = Vec::with_capacity(commands.count());
+        for _ in 1..commands.count() {
+            let value = self.receive()?;
+            replies.push(reply(value));
+        }
+        let value = self.receive()?;
+        self.arrived();
+        Ok((replies, entries_of_stream(value).map_err(reply)))
+    }
+
+    /// Sends commands whose answers must be [`receive`](Link::receive)d then.
+    fn send(&mut self, commands: &Commands, block: Duration) -> Result<(), Failure> {
         if self.broken {
             return Err(Failure::Broken {
                 pool: Arc::clone(&self.pool),
@@ -106,31 +138,32 @@ impl Link {
                 source: None,
             });
         }
-        if commands.is_empty() {
-            return Ok(());
-        }
         self.set_read_timeout(self.io_timeout.saturating_add(block))?;
         // Broken until every answer is here, so that nothing can leave early and hand it on.
         self.broken = true;
         self.connection
             .send_packed_command(commands.packed())
             .map_err(|error| broken(&self.pool, "writing failed".into(), error))?;
-        for _ in 0..commands.count() {
-            let value = loop {
-                match self.connection.recv_response() {
-                    Ok(Value::Push { .. }) => {}
-                    Ok(value) => break value,
-                    Err(error) if error.is_timeout() => {
-                        return Err(broken(&self.pool, "no answer in time".into(), error));
-                    }
-                    Err(error) => return Err(broken(&self.pool, "reading failed".into(), error)),
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<Value, Failure> {
+        loop {
+            match self.connection.recv_response() {
+                Ok(Value::Push { .. }) => {}
+                Ok(value) => return Ok(value),
+                Err(error) if error.is_timeout() => {
+                    return Err(broken(&self.pool, "no answer in time".into(), error));
                 }
-            };
-            replies.push(reply(value));
+                Err(error) => return Err(broken(&self.pool, "reading failed".into(), error)),
+            }
         }
+    }
+
+    /// Every answer is here.
+    fn arrived(&mut self) {
         self.broken = false;
         self.last_used = Instant::now();
-        Ok(())
     }
 
     fn set_read_timeout(&mut self, timeout: Duration) -> Result<(), Failure> {
@@ -160,6 +193,50 @@ fn broken(pool: &Arc<str>, what: String, error: RedisError) -> Failure {
         message: format!("{what}: {error}"),
         source: Some(Box::new(error)),
     }
+}
+
+/// The entries in the answer to a command that reads one stream; what is not of that form comes back. A null says that
+/// there are none.
+fn entries_of_stream(value: Value) -> Result<Vec<Entry>, Value> {
+    let mut streams = match value {
+        Value::Array(streams) => streams,
+        Value::Nil => return Ok(Vec::new()),
+        other => return Err(other),
+    };
+    let is_read =
+        |stream: &Value| matches!(stream, Value::Array(pair) if matches!(pair.as_slice(), [_, Value::Array(_)]));
+    if streams.len() != 1 || !streams.iter().all(is_read) {
+        return Err(Value::Array(streams));
+    }
+    let Some(Value::Array(mut pair)) = streams.pop() else {
+        return Ok(Vec::new());
+    };
+    let Some(Value::Array(list)) = pair.pop() else {
+        return Ok(Vec::new());
+    };
+    let mut entries = Vec::with_capacity(list.len());
+    entries.extend(list.into_iter().filter_map(entry));
+    Ok(entries)
+}
+
+/// As [`Entry::from_reply`].
+fn entry(value: Value) -> Option<Entry> {
+    let Value::Array(parts) = value else { return None };
+    let mut parts = parts.into_iter();
+    let (Some(Value::BulkString(id)), Some(Value::Array(list))) = (parts.next(), parts.next()) else {
+        return None;
+    };
+    let mut fields = Vec::with_capacity(list.len());
+    for field in list {
+        fields.push(match field {
+            Value::BulkString(bytes) => bytes,
+            other => reply(other).bytes()?,
+        });
+    }
+    Some(Entry {
+        id: EntryId::parse(&id)?,
+        fields,
+    })
 }
 
 fn reply(value: Value) -> Reply {

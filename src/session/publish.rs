@@ -61,7 +61,8 @@ fn events_of(runtime: &Runtime, change: &Accepted, batches: &mut [Vec<Outgoing>]
             flush,
             changes: &change.values,
         };
-        let mut payload = Vec::with_capacity(64);
+        // Most events fit.
+        let mut payload = Vec::with_capacity(192);
         let stream = &routed.publication.stream;
         write_event(&mut payload, &record, stream.wire_format())?;
         if let Some(batch) = batches.get_mut(routed.sender) {

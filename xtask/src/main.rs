@@ -16,9 +16,9 @@ tasks:
     test  [--no-install] [-- ARGS]          run all tests; ARGS go to cargo test
     demo  [--no-install] [NAME] [-- ARGS]   run the example NAME (quickstart) on fresh databases;
                                             ARGS go to the example
-    bench [--no-install] [--check] [--only TEXT] [--rounds N]
-                                            all benches beside the bare driver on durable servers, as one
-                                            table; --check fails when a goal is missed
+    bench [--no-install] [--peers] [--check] [--only TEXT] [--rounds N]
+                                            all benches beside the bare driver, as one table; --check fails
+                                            when a goal is missed; --peers shows Diesel and SeaORM as well
     help                                    print this
 
 All need a MariaDB or MySQL server and a Redis or Valkey server. Missing ones are installed with the
