@@ -28,10 +28,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Rows in one statement of the driver.
-const MOST: usize = 1000;
-
 fn rows_of(world: &World, size: impl Fn(u64) -> usize + Copy + 'static, sizes: usize) -> Started {
+    let most = world.driver_rows();
     let mut site = world.site();
     let engine = site.engine.clone();
     let mut turn = 0;
@@ -48,7 +46,8 @@ fn rows_of(world: &World, size: impl Fn(u64) -> usize + Copy + 'static, sizes: u
     );
     let mut driver = bare(&site.place.url);
     // A statement for each size, all prepared before the clock runs.
-    let wanted = (0..sizes as u64).map(|turn| size(turn).min(MOST));
+    let wanted = (0..sizes as u64).flat_map(|turn| [size(turn).min(most), size(turn) % most]);
+    let wanted = wanted.filter(|rows| *rows > 0);
     let statements: std::collections::HashMap<usize, mysql::Statement> =
         wanted.map(|rows| (rows, driver.prep(insert(rows)).unwrap())).collect();
     let mut turn = 0;
@@ -59,11 +58,11 @@ fn rows_of(world: &World, size: impl Fn(u64) -> usize + Copy + 'static, sizes: u
             rows
         },
         move |rows: &mut Vec<User>| {
-            if rows.len() <= MOST {
+            if rows.len() <= most {
                 return driver.exec_drop(&statements[&rows.len()], all_values(rows)).unwrap();
             }
             driver.query_drop("BEGIN").unwrap();
-            for chunk in rows.chunks(MOST) {
+            for chunk in rows.chunks(most) {
                 driver.exec_drop(&statements[&chunk.len()], all_values(chunk)).unwrap();
             }
             driver.query_drop("COMMIT").unwrap();

@@ -1,7 +1,7 @@
 //! The servers that the benches run on, and a fresh database with engine and bare connection for each case.
 
 use headwater::prelude::*;
-use headwater_testkit::{Database, Servers};
+use headwater_testkit::{Database, ServerKind, Servers};
 use mysql::prelude::Queryable;
 
 use super::case::Place;
@@ -38,6 +38,14 @@ impl World {
     /// Brings the servers' threads for this database to the bench's processor.
     pub(crate) fn pin(&self, database: &Database) {
         pin::pin(database, self.servers.redis_server().is_ok());
+    }
+
+    /// Rows in one prepared INSERT of the driver where it is fastest by the row.
+    pub(crate) fn driver_rows(&self) -> usize {
+        match self.database().server().kind {
+            ServerKind::MariaDb => 1000,
+            ServerKind::MySql => 200,
+        }
     }
 
     /// What the MySQL server calls itself.

@@ -119,6 +119,15 @@ pub(super) fn before<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Res
     };
     place.queued = false;
     let (status, mark) = (place.status, place.mark);
+    if (status, mark) == (Status::Stored, Mark::None) {
+        place.clean = match (&place.entity, &place.original) {
+            (Some(entity), Some(original)) => entity.diff(original).is_empty(),
+            _ => true,
+        };
+        if place.clean {
+            return Ok(());
+        }
+    }
     match (status, mark) {
         (Status::Free | Status::Gone, _) => Ok(()),
         (Status::New, _) => group::<E>(session, slot, SAVE, &[saving(), creating()]),
@@ -149,10 +158,8 @@ pub(super) fn is_trashed<E: Entity>(core: &Core, slot: u32) -> bool {
 
 /// `saving` and `updating`, each only while something is left to write.
 fn update<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<()> {
-    let is_clean = dirty::<E>(&session.core, slot).is_empty();
-    let place = &mut session.core.arena_mut::<E>().slots[slot as usize];
-    place.clean = is_clean && place.mark == Mark::None;
-    if is_clean && place.mark != Mark::Touch {
+    let touch = session.core.arena_mut::<E>().slots[slot as usize].mark == Mark::Touch;
+    if !touch && dirty::<E>(&session.core, slot).is_empty() {
         return Ok(());
     }
     group::<E>(session, slot, SAVE, &[saving(), updating()])

@@ -135,7 +135,8 @@ impl Events {
                 flush,
                 changes: fact.values,
             };
-            let mut payload = Vec::with_capacity(64);
+            // Most events fit.
+            let mut payload = Vec::with_capacity(192);
             let stream = &routed.publication.stream;
             let written = write_event(&mut payload, &record, stream.wire_format());
             let waiting = match routed.outbox {

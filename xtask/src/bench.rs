@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::run::cargo;
+use crate::run::{cargo, pass_on};
 use crate::{Outcome, servers};
 
 /// The environment variable that tells the benches on which processor they run.
@@ -13,8 +13,11 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     servers::ensure(has("--no-install"))?;
     let passed_on: Vec<&String> = arguments
         .iter()
-        .filter(|argument| *argument != "--no-install")
+        .filter(|argument| *argument != "--no-install" && *argument != "--peers")
         .collect();
+    if has("--peers") {
+        return peers(&passed_on, has("--no-install"));
+    }
     let run = |bench: &str, arguments: &[&String]| {
         let mut command = cargo();
         command.args(["bench", "--quiet", "--all-features", "--bench", bench, "--"]);
@@ -37,4 +40,23 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Diesel and SeaORM beside us, by a package of its own.
+fn peers(arguments: &[&String], no_install: bool) -> Outcome {
+    servers::ensure_client_library(no_install)?;
+    let mut command = cargo();
+    command.args([
+        "run",
+        "--quiet",
+        "--release",
+        "--manifest-path",
+        "benches/peers/Cargo.toml",
+        "--",
+    ]);
+    command.args(arguments);
+    if std::env::var_os(PROCESSOR).is_none() {
+        command.env(PROCESSOR, "0");
+    }
+    pass_on(&mut command)
 }
