@@ -58,7 +58,9 @@ fn queueing(c: &mut Criterion) {
     let mut connection = database.redis().unwrap();
     let insert = || {
         let mut session = engine.session();
-        (0..ROWS).for_each(|n| drop(session.insert(user(n))));
+        for n in 0..ROWS {
+            session.insert(user(n));
+        }
         session
     };
     insert().flush_async().unwrap();

@@ -65,6 +65,18 @@ impl Outgoing {
         }
     }
 
+    /// Hands the words of the command that adds it over.
+    pub(crate) fn with_words(&self, each: &mut impl FnMut(&[&[u8]])) {
+        let mut words: Vec<&[u8]> = vec![b"XADD", self.stream.as_bytes(), b"*", b"s", &self.payload];
+        if !self.id.is_empty() {
+            words.extend([b"e".as_slice(), self.id.as_bytes()]);
+        }
+        for (name, value) in &self.tags {
+            words.extend([name.as_bytes(), value.as_bytes()]);
+        }
+        each(&words);
+    }
+
     /// What is told of it when it is not delivered.
     pub(crate) fn failed(self, error: &str) -> FailedEvent {
         FailedEvent {

@@ -190,3 +190,37 @@ fn a_consumer_whose_lease_ended_cannot_commit() {
     assert_eq!(world.events(), ["counters 1 Insert", "counters 1 Update value: 0 -> 1"]);
     assert_eq!(event_ids(&world, &EVENTS).len(), 2);
 }
+
+#[test]
+fn an_operation_that_was_queued_twice_is_executed_and_told_once() {
+    let world = world();
+    let mut session = world.engine.session();
+    let row = session.insert(counter("a"));
+    session.flush_async().unwrap();
+    let insert = entries(&world, QUEUE).remove(0);
+    // As when the answer was lost with the connection and it was given again.
+    let again = |entry: &std::collections::BTreeMap<String, Vec<u8>>| {
+        let mut connection = world.database.redis().unwrap();
+        let _: String = headwater_testkit::redis::cmd("XADD")
+            .arg(QUEUE)
+            .arg(&["*", "s"])
+            .arg(&entry["s"])
+            .arg("e")
+            .arg(&entry["e"])
+            .query(&mut connection)
+            .unwrap();
+    };
+    again(&insert);
+    session[row].value = 1;
+    session.flush_async().unwrap();
+    let update = entries(&world, QUEUE).remove(2);
+    let mut consumer = world.engine.async_consumer().unwrap();
+    assert_eq!(drain(&mut consumer), 3);
+    // And when it comes after the first is long done.
+    again(&insert);
+    again(&update);
+    assert_eq!(drain(&mut consumer), 2);
+    assert_eq!(world.rows("SELECT name, value FROM counters"), ["a|1"]);
+    assert_eq!(world.events(), ["counters 1 Insert", "counters 1 Update value: 0 -> 1"]);
+    assert_eq!((length(&world, QUEUE), length(&world, FAILED)), (0, 0));
+}

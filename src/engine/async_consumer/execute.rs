@@ -1,6 +1,6 @@
 //! Executes operations of one pool in one transaction, with what tells that they were.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::publish;
 use super::statements::Runner;
@@ -28,6 +28,8 @@ pub(super) struct Executor<'a> {
 pub(super) struct Outcome {
     /// They are committed, by this transaction or by one before.
     pub(super) done: Vec<Order>,
+    /// They are second entries of operations that are committed for the first.
+    pub(super) doubles: Vec<Order>,
     pub(super) failed: Vec<(Order, Error)>,
 }
 
@@ -88,20 +90,16 @@ impl Executor<'_> {
     }
 
     fn attempt(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<Outcome, Trouble> {
-        let mut known = HashSet::new();
         self.begin(connection)?;
+        let mut known = Known::new();
         if entries.iter().any(|(_, item)| item.maybe_done) {
             known = self.known(connection, entries)?;
         }
-        let fresh = without(entries, &known);
-        let mut outcome = Outcome {
-            done: known_of(entries, &known),
-            failed: Vec::new(),
-        };
-        let mut before = known;
+        let (mut outcome, fresh) = split(entries, &known);
+        let mut executed: Vec<Entry<'_>> = Vec::new();
         if !fresh.is_empty() {
             match self.together(connection, &fresh) {
-                Ok(()) => outcome.done.extend(fresh.iter().map(|(order, _)| *order)),
+                Ok(()) => executed = fresh,
                 Err(Trouble::Error(error)) if connection.is_broken() || error.is_deadlock() => return Err(error.into()),
                 Err(Trouble::Error(_)) => {
                     // One of them, and it is not to take the others with it: each by itself.
@@ -109,19 +107,17 @@ impl Executor<'_> {
                         connection.rollback();
                     }
                     self.begin(connection)?;
-                    before = self.known(connection, entries)?;
-                    outcome.done = known_of(entries, &before);
-                    self.apart(connection, &without(entries, &before), &mut outcome)?;
+                    let known = self.known(connection, entries)?;
+                    let (again, fresh) = split(entries, &known);
+                    outcome = again;
+                    executed = self.apart(connection, &fresh, &mut outcome)?;
                 }
                 Err(fenced) => return Err(fenced),
             }
         }
-        let done: HashSet<Order> = outcome.done.iter().copied().collect();
-        let executed = entries
-            .iter()
-            .filter(|(order, item)| done.contains(order) && before.insert(item.id.clone().into_bytes()));
-        let executed: Vec<&Item> = executed.map(|(_, item)| *item).collect();
-        publish::write_durable(self.runtime, connection, &executed)?;
+        let items: Vec<&Item> = executed.iter().map(|(_, item)| *item).collect();
+        publish::write_durable(self.runtime, connection, &items)?;
+        outcome.done.extend(executed.iter().map(|(order, _)| *order));
         self.runtime.steps.at(Step::AsyncExecuted);
         connection.commit()?;
         Ok(outcome)
@@ -142,18 +138,19 @@ impl Executor<'_> {
         if ours { Ok(()) } else { Err(Trouble::Fenced) }
     }
 
-    /// The ids of those that are executed already.
-    fn known(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<HashSet<Vec<u8>>> {
-        let mut known = HashSet::new();
+    /// Those that are executed already, each with the entry that it was executed for.
+    fn known(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<Known> {
+        let mut known = Known::new();
         for entries in entries.chunks(IDS) {
             let places = vec!["?"; entries.len()].join(",");
             let mut params = Params::with_capacity(entries.len());
             entries
                 .iter()
                 .for_each(|(_, item)| params.push(Value::Text(item.id.clone())));
-            let sql = format!("SELECT `id` FROM `{DONE}` WHERE `id` IN ({places})");
+            let sql = format!("SELECT `id`,`entry` FROM `{DONE}` WHERE `id` IN ({places})");
             connection.select(&sql, params, DONE, &mut |row| {
-                known.insert(text(row.values_mut().first()).to_vec());
+                let values = row.values_mut();
+                known.insert(text(values.first()).to_vec(), text(values.get(1)).to_vec());
                 Ok(())
             })?;
         }
@@ -172,13 +169,22 @@ impl Executor<'_> {
     }
 
     /// Executes one after the other. One that fails is taken back by itself, and what has to do with it waits.
-    fn apart(&self, connection: &mut Connection, entries: &[Entry<'_>], outcome: &mut Outcome) -> Result<(), Trouble> {
+    /// Which of them it executed is returned.
+    fn apart<'a>(
+        &self,
+        connection: &mut Connection,
+        entries: &[Entry<'a>],
+        outcome: &mut Outcome,
+    ) -> Result<Vec<Entry<'a>>, Trouble> {
         let mut held = Held::default();
-        let mut ids = HashSet::new();
+        let mut tried = HashSet::new();
+        let mut executed: Vec<Entry<'a>> = Vec::new();
         for (order, item) in entries {
-            // The same operation may have been queued twice, when the answer to the first was lost.
-            if !ids.insert(&item.id) {
-                outcome.done.push(*order);
+            // The second entry of an operation shares the fate of the first.
+            if !tried.insert(&item.id) {
+                if executed.iter().any(|(_, other)| other.id == item.id) {
+                    outcome.doubles.push(*order);
+                }
                 continue;
             }
             if held.holds(&item.touches) {
@@ -190,7 +196,7 @@ impl Executor<'_> {
             let mut runner = Runner::new(self.runtime, connection);
             let ran = runner.run(&item.operation).and_then(|()| runner.finish());
             match ran {
-                Ok(()) => outcome.done.push(*order),
+                Ok(()) => executed.push((*order, item)),
                 // Broken, or rolled back as a whole: nothing of it is left.
                 Err(error) if connection.is_broken() || !connection.in_transaction() => return Err(error.into()),
                 Err(error) => {
@@ -200,21 +206,19 @@ impl Executor<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(executed)
     }
 
     fn note_done(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<()> {
         for entries in entries.chunks(IDS) {
-            let rows = vec!["(?,UTC_TIMESTAMP(6))"; entries.len()].join(",");
-            let mut params = Params::with_capacity(entries.len());
-            entries
-                .iter()
-                .for_each(|(_, item)| params.push(Value::Text(item.id.clone())));
-            connection.execute(
-                &format!("INSERT INTO `{DONE}` (`id`,`done_at`) VALUES {rows}"),
-                params,
-                DONE,
-            )?;
+            let rows = vec!["(?,?,UTC_TIMESTAMP(6))"; entries.len()].join(",");
+            let mut params = Params::with_capacity(entries.len() * 2);
+            for ((entry, _), item) in entries {
+                params.push(Value::Text(item.id.clone()));
+                params.push(Value::Text(entry.to_string()));
+            }
+            let sql = format!("INSERT INTO `{DONE}` (`id`,`entry`,`done_at`) VALUES {rows}");
+            connection.execute(&sql, params, DONE)?;
         }
         Ok(())
     }
@@ -241,14 +245,20 @@ pub(super) fn is_own(error: &Error) -> bool {
     }
 }
 
-fn without<'a>(entries: &[Entry<'a>], known: &HashSet<Vec<u8>>) -> Vec<Entry<'a>> {
-    let fresh = entries.iter().filter(|(_, item)| !known.contains(item.id.as_bytes()));
-    fresh.copied().collect()
-}
+/// What is executed already, by id, with the entry that it was executed for.
+type Known = HashMap<Vec<u8>, Vec<u8>>;
 
-fn known_of(entries: &[Entry<'_>], known: &HashSet<Vec<u8>>) -> Vec<Order> {
-    let done = entries.iter().filter(|(_, item)| known.contains(item.id.as_bytes()));
-    done.map(|(order, _)| *order).collect()
+/// Those that are executed already, and the others.
+fn split<'a>(entries: &[Entry<'a>], known: &Known) -> (Outcome, Vec<Entry<'a>>) {
+    let (mut outcome, mut fresh) = (Outcome::default(), Vec::with_capacity(entries.len()));
+    for (order, item) in entries {
+        match known.get(item.id.as_bytes()) {
+            None => fresh.push((*order, *item)),
+            Some(entry) if *entry == order.0.to_string().into_bytes() => outcome.done.push(*order),
+            Some(_) => outcome.doubles.push(*order),
+        }
+    }
+    (outcome, fresh)
 }
 
 fn text(value: Option<&Value>) -> &[u8] {

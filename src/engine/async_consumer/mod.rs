@@ -2,9 +2,12 @@
 //!
 //! One consumer works at a time, whoever holds the lease (`execute` makes the databases see to it). `work` says which
 //! operations may be executed, `execute` and `statements` do so, `sorting` tells errors that heal from those that do
-//! not, `publish` tells of what is committed, `pass` puts it all together.
+//! not, `publish` tells of what is committed, `known` is what the consumer has learnt, `finish` what becomes of
+//! what was tried, `pass` puts it all together.
 
 mod execute;
+mod finish;
+mod known;
 mod pass;
 mod publish;
 mod sorting;
@@ -18,7 +21,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use execute::Executor;
-use pass::{Manner, State};
+use known::State;
+use pass::Manner;
 pub(super) use tables::tables;
 
 use crate::error::{Error, Result};
@@ -148,9 +152,9 @@ impl AsyncConsumer {
     /// The first error of an operation that is to be tried again, once everything else was executed; a lost
     /// connection, to either server. Call it again: nothing is lost or done twice.
     pub fn consume(&mut self, count: usize, block: Duration) -> Result<usize> {
-        let done = self.pass(count.max(1), block.min(LONGEST), Manner::OneCall)?;
-        self.purge_now_and_then()?;
-        Ok(done)
+        let (done, trouble) = self.pass(count.max(1), block.min(LONGEST), Manner::OneCall)?;
+        self.purge_now_and_then();
+        trouble.map_or(Ok(done), Err)
     }
 
     /// Takes over entries that a consumer of another name, which FluxaORM may start, read at least `min_idle` ago
@@ -166,7 +170,8 @@ impl AsyncConsumer {
         if taken == 0 {
             return Ok(0);
         }
-        self.pass(taken, Duration::ZERO, Manner::OneCall)
+        let (done, trouble) = self.pass(taken, Duration::ZERO, Manner::OneCall)?;
+        trouble.map_or(Ok(done), Err)
     }
 
     /// Executes operations until it is told to stop, waits while a server is away, and takes over what consumers of
@@ -184,12 +189,18 @@ impl AsyncConsumer {
                     self.take_over(1000, IDLE)?;
                     next_claim = Instant::now() + IDLE;
                 }
-                let done = self.pass(usize::MAX, BLOCK, Manner::Loop)?;
-                self.purge_now_and_then()?;
-                Ok::<_, Error>(done)
+                let (_, trouble) = self.pass(self.settings.batch, BLOCK, Manner::Loop)?;
+                self.purge_now_and_then();
+                Ok::<_, Error>(trouble)
             };
             match turn() {
-                Ok(_) => failures = 0,
+                Ok(trouble) => {
+                    failures = 0;
+                    // It waits its time; others do not.
+                    if let Some(trouble) = trouble {
+                        self.tell(&trouble);
+                    }
+                }
                 Err(error) if is_hopeless(&error) => return Err(error),
                 Err(error) => {
                     failures += 1;
@@ -208,10 +219,10 @@ impl AsyncConsumer {
         self.state.is_some()
     }
 
-    fn purge_now_and_then(&mut self) -> Result<()> {
+    fn purge_now_and_then(&mut self) {
         let now = Instant::now();
         if self.state.is_none() || self.next_purge.is_some_and(|next| now < next) {
-            return Ok(());
+            return;
         }
         self.next_purge = Some(now + PURGE);
         for pool in 0..self.runtime.mysql.len() {
@@ -229,7 +240,6 @@ impl AsyncConsumer {
                 Err(error) => self.tell(&error),
             }
         }
-        Ok(())
     }
 
     fn tell(&self, error: &Error) {

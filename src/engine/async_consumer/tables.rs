@@ -1,6 +1,7 @@
 //! The two tables that the consumer keeps in each database.
 
-/// The operations that were executed, so that none is executed twice.
+/// The operations that were executed, so that none is executed twice, each with the entry of the queue that it was
+/// executed for: an operation may have two, when the answer to the first was lost.
 pub(super) const DONE: &str = "_headwater_async_done";
 /// Who may execute the operations of a queue.
 pub(super) const LEASE: &str = "_headwater_async_lease";
@@ -9,7 +10,7 @@ pub(super) const LEASE: &str = "_headwater_async_lease";
 pub(in crate::engine) fn tables() -> Vec<(String, String)> {
     let text = "VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
     let done = format!(
-        "CREATE TABLE IF NOT EXISTS `{DONE}` (\n  `id` {text},\n  `done_at` DATETIME(6) NOT NULL,\n  PRIMARY KEY (`id`),\n  \
+        "CREATE TABLE IF NOT EXISTS `{DONE}` (\n  `id` {text},\n  `entry` {text},\n  `done_at` DATETIME(6) NOT NULL,\n  PRIMARY KEY (`id`),\n  \
          KEY `ix_done_at` (`done_at`)\n) ENGINE=InnoDB"
     );
     let lease = format!(

@@ -123,9 +123,10 @@ impl Work {
         batch
     }
 
-    /// When the first that waits for its time is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.items.values().filter_map(|item| item.not_before).min()
+    /// When the first is due whose time has not come.
+    pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
+        let times = self.items.values().filter_map(|item| item.not_before);
+        times.filter(|at| *at > now).min()
     }
 }
 

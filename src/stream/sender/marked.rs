@@ -1,12 +1,16 @@
 //! Writing events together with a marker that tells that they were written.
 
+use std::borrow::Cow;
+
 use super::Sender;
 use crate::error::Result;
-use crate::redis::{Commands, Failure, Link, Reply};
+use crate::redis::{Commands, Failure, Link, Refusal, Reply, lua};
 use crate::stream::delivery::DeliveryProblem;
 use crate::stream::operation::RedisCommand;
 use crate::stream::outgoing::Outgoing;
 use crate::stream::retention::Bounds;
+
+lua!(MARKED, include_str!("../../redis/scripts/marked.lua"));
 
 /// What is written in one step, or not at all.
 #[derive(Debug, Default)]
@@ -41,17 +45,17 @@ impl Sender {
             }
             outcome => outcome?,
         };
-        let Some(replies) = outcome else { return Ok(false) };
+        let Some(refusals) = outcome else { return Ok(false) };
         let mut refused = Vec::new();
         let mut reason = String::new();
         let mut sent = 0;
-        let mut replies = replies.into_iter();
+        let mut refusals = refusals.into_iter();
         let mut bounds: Vec<Bounds> = Vec::new();
         for event in marked.events {
             let bound = Bounds::of(&event).filter(|bound| !bounds.iter().any(|known| known.stream == bound.stream));
             bounds.extend(bound);
-            match replies.next() {
-                Some(Reply::Refused(refusal)) => {
+            match refusals.next().flatten() {
+                Some(refusal) => {
                     reason = refusal.to_string();
                     refused.push(event);
                 }
@@ -79,45 +83,53 @@ impl Sender {
     }
 }
 
-/// The answers to the commands; `None` when the lock is lost.
-fn write(link: &mut Link, marked: &Marked) -> Result<Option<Vec<Reply>>, Failure> {
-    if let Some((key, value)) = &marked.lock {
-        let mut commands = Commands::new();
-        commands.push(&[b"WATCH", key.as_bytes()]);
-        commands.push(&[b"GET", key.as_bytes()]);
-        let found = link.run(&commands)?.pop().unwrap_or(Reply::Nil);
-        if link.check(found)?.bytes().is_none_or(|found| found != value.as_bytes()) {
-            link.run(&Commands::one(&[b"UNWATCH"]))?;
-            return Ok(None);
-        }
-    }
-    let mut commands = Commands::new();
-    commands.push(&[b"MULTI"]);
+/// What became of each command, events first: its error, if it met one. `None` when the lock is lost.
+//
+// A script, because a connection that an application lends has no WATCH; see `redis/lent_frame.rs`.
+fn write(link: &mut Link, marked: &Marked) -> Result<Option<Vec<Option<Refusal>>>, Failure> {
+    let (lock, token) = marked
+        .lock
+        .as_ref()
+        .map_or(("", ""), |(lock, token)| (*lock, token.as_str()));
+    let mut words: Vec<Cow<'_, [u8]>> = vec![Cow::Borrowed(token.as_bytes())];
+    let mut push = |command: &[&[u8]]| {
+        words.push(Cow::Owned(command.len().to_string().into_bytes()));
+        words.extend(command.iter().map(|word| Cow::Owned(word.to_vec())));
+    };
     for event in &marked.events {
-        event.pack(&mut commands);
+        event.with_words(&mut push);
     }
     for command in &marked.commands {
-        let words: Vec<&[u8]> = std::iter::once(command.command.as_bytes())
+        let command: Vec<&[u8]> = std::iter::once(command.command.as_bytes())
             .chain(command.arguments.iter().map(Vec::as_slice))
             .collect();
-        commands.push(&words);
+        push(&command);
     }
     let (key, value) = &marked.marker;
-    commands.push(&[b"SET", key.as_bytes(), value.as_bytes()]);
-    commands.push(&[b"EXEC"]);
-    let mut replies = link.run(&commands)?;
-    let last = replies.pop().unwrap_or(Reply::Nil);
-    match link.check(last) {
-        Ok(Reply::List(list)) => Ok(Some(list)),
-        // What was watched has changed.
-        Ok(_) => Ok(None),
-        // Nothing was done, and the first command that was refused tells why.
-        Err(failure) => {
-            let refused = replies.into_iter().find(|reply| matches!(reply, Reply::Refused(_)));
-            match refused {
-                Some(reply) => link.check(reply).and(Err(failure)),
-                None => Err(failure),
-            }
-        }
+    push(&[b"SET", key.as_bytes(), value.as_bytes()]);
+    let args: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+    let reply = MARKED.run(link, &[lock.as_bytes()], &args)?;
+    if reply == Reply::Nil {
+        return Ok(None);
+    }
+    let list = reply.list().ok_or_else(|| Failure::nonsense(link.pool(), "EVALSHA"))?;
+    let mut refusals = Vec::with_capacity(list.len());
+    for answer in list {
+        let mut parts = answer.list().unwrap_or_default().into_iter();
+        let refused = parts.next().and_then(|mark| mark.int()) == Some(0);
+        let text = parts.next().and_then(Reply::string).unwrap_or_default();
+        let (code, detail) = text.split_once(' ').unwrap_or((&text, ""));
+        refusals.push(refused.then(|| Refusal {
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+        }));
+    }
+    // What Redis takes nothing for, for a moment, it takes nothing of.
+    match refusals.iter().flatten().find(|refusal| refusal.heals()) {
+        Some(refusal) => Err(Failure::Refused {
+            pool: link.pool().clone(),
+            refusal: refusal.clone(),
+        }),
+        None => Ok(Some(refusals)),
     }
 }

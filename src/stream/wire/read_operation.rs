@@ -189,3 +189,124 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::declaration::Wire;
+    use crate::stream::fixture::TABLE;
+    use crate::stream::operation::{Before, Parameter};
+    use crate::stream::wire::Draft;
+    use crate::table::{CivilDate, CivilDateTime};
+    use proptest::prelude::*;
+
+    fn written(wire: Wire) -> Vec<u8> {
+        let mut draft = Draft::new(wire);
+        let at = CivilDateTime {
+            date: CivilDate {
+                year: 2024,
+                month: 1,
+                day: 2,
+            },
+            ..CivilDateTime::default()
+        };
+        let values = [
+            Parameter::Null,
+            Parameter::Int(i64::MIN),
+            Parameter::UInt(u64::MAX),
+            Parameter::Double(1e21),
+            Parameter::Bytes(&[0xff, 0]),
+            Parameter::DateTime(at),
+        ];
+        draft
+            .query("INSERT INTO `t` VALUES (?,?,?,?,?,?)", 6, values.into_iter(), None)
+            .unwrap();
+        draft
+            .query(
+                "DELETE FROM `t` WHERE `id`=?",
+                1,
+                [Parameter::UInt(7)].into_iter(),
+                Some(1),
+            )
+            .unwrap();
+        draft.writes = vec![9, 7, 9];
+        draft.reads = vec![7, 8];
+        draft.inserted(&TABLE, 1, 0, 0).unwrap();
+        let row = [Value::UInt(7), Value::Null, Value::Text("Ana".into())];
+        let new = Value::Text("Ann".into());
+        let before = Before {
+            table: &TABLE,
+            operation: 2,
+            row: &row,
+            written: &[(2, &new)],
+        };
+        draft.changed(&before).unwrap();
+        draft.event("S", b"\x83\xa2et\xa1t\xa2id\x07\xa2ft\x01").unwrap();
+        draft.finish("default", "01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_in_both_spellings() {
+        let read = [Wire::Documented, Wire::FluxaOrm].map(|wire| read_operation(&written(wire)).unwrap());
+        assert_eq!(read[0], read[1]);
+        let operation = &read[0];
+        let own = operation.own.as_ref().unwrap();
+        assert_eq!((operation.pool.as_str(), operation.queries.len()), ("default", 2));
+        let texts: Vec<String> = operation.queries[0]
+            .params
+            .iter()
+            .map(|param| format!("{param:?}"))
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "NULL",
+                "i\"-9223372036854775808\"",
+                "u\"18446744073709551615\"",
+                "f\"1e+21\"",
+                "s\"\\xff\\x00\"",
+                "t\"2024-01-02T00:00:00Z\""
+            ]
+        );
+        assert_eq!(
+            (own.writes.as_slice(), own.reads.as_slice()),
+            ([7, 9].as_slice(), [8].as_slice())
+        );
+        assert_eq!(own.expected, [None, Some(1)]);
+        let (stream, event) = &operation.dirty[0];
+        assert_eq!((stream.as_str(), event.entity_type.as_str()), ("S", "t"));
+        let changed = own.values(&operation.queries, &own.changes[1]).unwrap();
+        assert_eq!(
+            (changed.row[0].clone(), changed.row[1].null),
+            (Param::new('u', "7"), true)
+        );
+        assert_eq!(changed.written, [(2, Param::new('s', "Ann"))]);
+        // A change that points beyond its statement is none.
+        assert!(own.values(&operation.queries, &own.changes[0]).is_none());
+    }
+
+    #[test]
+    fn what_is_cut_off_or_changed_is_an_error_and_no_panic() {
+        let whole = written(Wire::FluxaOrm);
+        for length in 0..whole.len() {
+            assert!(read_operation(&whole[..length]).is_err(), "{length}");
+        }
+        let mut longer = whole.clone();
+        longer.push(0xc0);
+        assert!(read_operation(&longer).is_err());
+        for at in 0..whole.len() {
+            for byte in [0x00, 0x7f, 0xc0, 0xdb, 0xdd, 0xdf, 0xff] {
+                let mut changed = whole.clone();
+                changed[at] = byte;
+                let _ = read_operation(&changed);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_operation(&bytes);
+        }
+    }
+}

@@ -17,7 +17,7 @@ pub(crate) struct Draft {
     dirty: Part,
     changes: Part,
     expected: Vec<Option<usize>>,
-    shapes: Vec<(&'static TableDef, bool)>,
+    shapes: Vec<&'static TableDef>,
     pub(crate) writes: Vec<u64>,
     pub(crate) reads: Vec<u64>,
 }
@@ -127,9 +127,9 @@ impl Draft {
     }
 
     fn shape(&mut self, table: &'static TableDef) -> usize {
-        let known = self.shapes.iter().position(|(other, _)| other.name == table.name);
+        let known = self.shapes.iter().position(|other| other.name == table.name);
         known.unwrap_or_else(|| {
-            self.shapes.push((table, true));
+            self.shapes.push(table);
             self.shapes.len() - 1
         })
     }
@@ -189,7 +189,7 @@ impl Draft {
         }
         out.text(b"t")?;
         out.array(self.shapes.len())?;
-        for (table, _) in &self.shapes {
+        for table in &self.shapes {
             out.raw(b"\x92");
             out.text(table.name.as_bytes())?;
             out.array(table.columns.len())?;
