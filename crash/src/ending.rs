@@ -92,7 +92,9 @@ impl Run<'_> {
             self.fault(format!("{failed} queued operations were put aside as impossible"));
         }
         self.lines = lines.len() as u64;
-        self.executed = self.queue.check(&lines);
+        if self.options.mode == Mode::Async {
+            self.executed = self.queue.check(&lines);
+        }
         let rows = truth::fold(lines);
         self.changes = truth::count(&rows);
         let found = database::events(&mut redis)?;
