@@ -128,30 +128,14 @@ fn update(connection: &mut Connection, frozen: &Frozen, step: &[usize]) -> Resul
     if step.len() > 1 && !versioned && all_same(frozen, step) {
         return update_same(connection, frozen, step);
     }
-    match strategy::update_way(server.flavour, step.len(), sql::joinable(def, &columns)) {
-        Way::RowByRow => {
-            let text = sql::update_one(def, &columns, versioned);
-            for &i in step {
-                let params = one_row(frozen, &frozen.changes[i], columns.len() + extra);
-                let done = connection.execute(&text, params, def.name)?;
-                expect(&[i], done.matched)?;
-            }
-            return Ok(step.len() as u64);
+    if strategy::update_way(server.flavour, step.len(), sql::joinable(def, &columns)) == Way::RowByRow {
+        let text = sql::update_one(def, &columns, versioned);
+        for &i in step {
+            let params = one_row(frozen, &frozen.changes[i], columns.len() + extra);
+            let done = connection.execute(&text, params, def.name)?;
+            expect(&[i], done.matched)?;
         }
-        Way::Bulk => {
-            let text = sql::update_one(def, &columns, versioned);
-            let mut statements = 0;
-            for chunk in Chunks::of(frozen, step, &server, MOST_ROWS) {
-                let rows = chunk
-                    .iter()
-                    .map(|&i| one_row(frozen, &frozen.changes[i], columns.len() + extra));
-                let done = connection.execute_bulk(&text, rows.collect(), def.name)?;
-                statements += 1;
-                expect(chunk, done.matched)?;
-            }
-            return Ok(statements);
-        }
-        Way::Join => {}
+        return Ok(step.len() as u64);
     }
     let width = columns.len() + extra;
     let most = MOST_ROWS.min(MOST_PLACEHOLDERS / width).max(1);

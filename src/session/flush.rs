@@ -92,7 +92,10 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
         return Ok(FlushReport::default());
     }
     let touched = collect(core);
-    before::run(core, &touched)?;
+    if !before::run(core, &touched)? {
+        settle(core);
+        return Ok(FlushReport::default());
+    }
     let mut frozen = freeze(core, touched)?;
     if frozen.changes.is_empty() {
         settle(core);
