@@ -106,20 +106,6 @@ impl Connection {
         self.finish(outcome, table)
     }
 
-    /// Runs a statement for many rows in one round trip, its values for each of them: MariaDB's command for it. The
-    /// keys that an INSERT generates are not consecutive then.
-    pub(crate) fn execute_bulk(&mut self, sql: &str, rows: Vec<Params>, table: &str) -> Result<Done> {
-        let mut count = 0;
-        for params in &rows {
-            self.check_size(params, table)?;
-            count += params.len();
-        }
-        let start = Instant::now();
-        let outcome = self.bulk_prepared(sql, rows);
-        self.observe(sql, count, start, outcome.as_ref().err());
-        self.finish(outcome, table)
-    }
-
     /// Runs a query, kept prepared, and hands each row over. The same `Row` is filled again and again.
     pub(crate) fn select(
         &mut self,
@@ -223,26 +209,6 @@ impl Connection {
         Ok(Done {
             matched: result.affected_rows(),
             first_key: result.last_insert_id().unwrap_or(0),
-        })
-    }
-
-    fn bulk_prepared(&mut self, sql: &str, rows: Vec<Params>) -> mysql::Result<Done> {
-        self.sent = false;
-        let statement = self.statement(sql)?;
-        self.sent = true;
-        if !Params::are_alike(&rows) {
-            // The command has one type for each parameter.
-            let mut matched = 0;
-            for params in rows {
-                matched += self.driver.exec_iter(&statement, params.into_driver())?.affected_rows();
-            }
-            return Ok(Done { matched, first_key: 0 });
-        }
-        self.driver
-            .exec_batch(&statement, rows.into_iter().map(Params::into_driver))?;
-        Ok(Done {
-            matched: self.driver.affected_rows(),
-            first_key: 0,
         })
     }
 

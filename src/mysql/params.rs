@@ -80,20 +80,6 @@ impl Params {
         })
     }
 
-    /// Whether each parameter has one type in all of them; NULL is of every type.
-    pub(super) fn are_alike(rows: &[Params]) -> bool {
-        let Some(first) = rows.first() else { return true };
-        let mut known: Vec<&Driver> = first.0.iter().collect();
-        rows.iter().all(|row| {
-            row.0.iter().zip(&mut known).all(|(value, known)| {
-                if matches!(known, Driver::NULL) {
-                    *known = value;
-                }
-                matches!(value, Driver::NULL) || std::mem::discriminant(value) == std::mem::discriminant(*known)
-            })
-        })
-    }
-
     pub(super) fn into_driver(self) -> mysql::Params {
         if self.0.is_empty() {
             mysql::Params::Empty

@@ -129,30 +129,14 @@ fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Res
     if step.len() > 1 && !versioned && all_same(frozen, step) {
         return update_same(connection, frozen, step);
     }
-    match strategy::update_way(server.flavour, step.len(), sql::joinable(def, &columns)) {
-        Way::RowByRow => {
-            let text = sql::update_one(def, &columns, versioned);
-            for &i in step {
-                let params = one_row(frozen, &frozen.changes[i], columns.len() + extra);
-                let matched = connection.change(&text, params, def.name, Some(1))?;
-                expect(&[i], matched)?;
-            }
-            return Ok(step.len() as u64);
+    if strategy::update_way(server.flavour, step.len(), sql::joinable(def, &columns)) == Way::RowByRow {
+        let text = sql::update_one(def, &columns, versioned);
+        for &i in step {
+            let params = one_row(frozen, &frozen.changes[i], columns.len() + extra);
+            let matched = connection.change(&text, params, def.name, Some(1))?;
+            expect(&[i], matched)?;
         }
-        Way::Bulk => {
-            let text = sql::update_one(def, &columns, versioned);
-            let mut statements = 0;
-            for chunk in Chunks::of(frozen, step, &server, MOST_ROWS) {
-                let rows = chunk
-                    .iter()
-                    .map(|&i| one_row(frozen, &frozen.changes[i], columns.len() + extra));
-                let matched = connection.change_bulk(&text, rows.collect(), def.name)?;
-                statements += 1;
-                expect(chunk, matched)?;
-            }
-            return Ok(statements);
-        }
-        Way::Join => {}
+        return Ok(step.len() as u64);
     }
     let width = columns.len() + extra;
     let most = MOST_ROWS.min(MOST_PLACEHOLDERS / width).max(1);

@@ -94,7 +94,10 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
         return Ok(FlushReport::default());
     }
     let touched = collect(core);
-    before::run(core, &touched)?;
+    if !before::run(core, &touched)? {
+        settle(core);
+        return Ok(FlushReport::default());
+    }
     let Some(Prepared {
         mut frozen,
         plan,

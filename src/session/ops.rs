@@ -24,7 +24,7 @@ pub(crate) struct EntityOps {
     /// Sorts touched slots: stored ones by key, then new ones as they came.
     pub(crate) sort: fn(&Core, &mut Vec<u32>),
     pub(crate) name: fn(&Core, u32) -> String,
-    pub(crate) before: fn(&mut Session<InHook>, u32) -> Result<()>,
+    pub(crate) before: fn(&mut Session<InHook>, u32) -> Result<bool>,
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
     pub(crate) freeze: fn(&Core, u32, &mut Frozen) -> Result<()>,

@@ -15,15 +15,6 @@ pub(super) trait Target {
 
     /// A statement that changes or deletes rows; how many matched. So many must, where a number is given.
     fn change(&mut self, sql: &str, params: Params, table: &str, rows: Option<usize>) -> Result<u64>;
-
-    /// A statement that changes one row, for each of these; how many matched in all.
-    fn change_bulk(&mut self, sql: &str, rows: Vec<Params>, table: &str) -> Result<u64> {
-        let mut matched = 0;
-        for params in rows {
-            matched += self.change(sql, params, table, Some(1))?;
-        }
-        Ok(matched)
-    }
 }
 
 impl Target for Connection {
@@ -37,10 +28,6 @@ impl Target for Connection {
 
     fn change(&mut self, sql: &str, params: Params, table: &str, _: Option<usize>) -> Result<u64> {
         Ok(self.execute(sql, params, table)?.matched)
-    }
-
-    fn change_bulk(&mut self, sql: &str, rows: Vec<Params>, table: &str) -> Result<u64> {
-        Ok(self.execute_bulk(sql, rows, table)?.matched)
     }
 }
 
