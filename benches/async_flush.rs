@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
+#[allow(dead_code, reason = "this bench uses some of it")]
 mod support;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use headwater::prelude::*;
 use headwater_testkit::{Database, Servers, redis};
 use mysql::prelude::Queryable;
-use support::{User, user, values};
+use support::users::{User, fill, insert, user, values};
 
 const QUEUE: &str = "_fluxa_async_sql";
 const ROWS: usize = 1000;
@@ -138,14 +139,14 @@ fn draining(c: &mut Criterion) {
         });
     });
     group.bench_function(BenchmarkId::new(ROWS.to_string(), "driver, each autocommitted"), |b| {
-        let statement = bare.prep(support::insert(1)).unwrap();
+        let statement = bare.prep(insert(1)).unwrap();
         b.iter_custom(|times| {
             let mut spent = Duration::ZERO;
             for _ in 0..times {
                 let start = Instant::now();
                 for n in 0..ROWS {
                     let mut params = Vec::with_capacity(6);
-                    values(user(n), &mut params);
+                    values(&user(n), &mut params);
                     bare.exec_drop(&statement, params).unwrap();
                 }
                 spent += start.elapsed();
@@ -157,7 +158,7 @@ fn draining(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("async_drain_updates");
     group.sample_size(10);
-    support::fill(&mut bare, ROWS);
+    fill(&mut bare, ROWS);
     let mut turn = 0;
     group.bench_function(BenchmarkId::new(ROWS.to_string(), "headwater"), |b| {
         b.iter_custom(|times| {

@@ -19,8 +19,8 @@ use crate::runtime::Runtime;
 use crate::schema::{PoolTables, Schema};
 use crate::session::{Committed, Session};
 use crate::stream::{
-    AsyncDeadLetters, ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Outbox, Stream, StreamStats,
-    async_queue, broker, outbox, stats,
+    AsyncDeadLetters, ConsumerBuilder, DeadLetters, Delivery, FailedEvent, Flusher, Outbox, Outgoing, Stream,
+    StreamStats, async_queue, broker, outbox, stats,
 };
 
 /// What stands for a deadline beyond the clock's range.
@@ -277,4 +277,16 @@ impl<E: Entity> Committed<'_, E> {
             runtime: self.runtime.clone(),
         }
     }
+}
+
+/// For the benches: hands packed events over to the sender of their stream.
+///
+/// # Errors
+///
+/// When the stream is not registered or the sender does not take them.
+#[doc(hidden)]
+pub fn send(engine: &Engine, stream: &Stream, payloads: Vec<Vec<u8>>) -> Result<()> {
+    let event = |payload| Outgoing::new(stream, ulid::Ulid::generate().to_string(), payload);
+    let events = payloads.into_iter().map(event).collect();
+    engine.runtime.sender_of(stream)?.send(events)
 }

@@ -118,8 +118,9 @@ pub mod prelude {
 /// What the derives use; no part of the public API and free to change in any release.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::engine::send;
     pub use crate::error::Result;
-    pub use crate::stream::{Operations, Publication, Publish, Stream};
+    pub use crate::stream::{Operations, Publication, Publish, Stream, pack_event};
     #[cfg(feature = "json")]
     pub use crate::table::Json;
     pub use crate::table::private::*;

@@ -1,11 +1,12 @@
 //! What a session needs of its engine: pools, registered tables, senders. Shared and never changed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::MysqlPool;
+use crate::query::by_keys;
 use crate::redis::RedisPool;
 use crate::session::EntityOps;
 use crate::session::queue::KeyBlocks;
@@ -76,6 +77,8 @@ pub(crate) struct Registered {
     pub(crate) streams: Vec<Routed>,
     /// The functions that know the entity's type.
     pub(crate) ops: &'static EntityOps,
+    /// The text that reads one row by its key.
+    by_key: OnceLock<String>,
     /// Hooks whose default body was seen to run: they need not be called again.
     absent: AtomicU32,
 }
@@ -137,8 +140,14 @@ impl Registered {
             mysql,
             streams,
             ops,
+            by_key: OnceLock::new(),
             absent: AtomicU32::new(0),
         }
+    }
+
+    /// The text that reads one row by its key.
+    pub(crate) fn by_key(&self) -> &str {
+        self.by_key.get_or_init(|| by_keys(self.def, 1))
     }
 
     /// Whether any of these hooks may have a body of its own.

@@ -5,6 +5,7 @@ mod common;
 
 use common::{database, rows, sql};
 use headwater::prelude::*;
+use headwater_testkit::ServerKind;
 
 #[derive(Debug, Clone, Default, PartialEq, Table)]
 #[table(name = "users")]
@@ -69,7 +70,12 @@ fn statements_are_as_few_as_promised() {
     let mut session = engine.session();
     let handles: Vec<_> = (0..1000).map(|n| session.insert(user(n))).collect();
     session.flush().unwrap();
-    assert!(writes("INSERT") <= 2, "{:?}", writes("INSERT"));
+    // Large prepared statements get slower by the row on MySQL.
+    let few = match database.server().kind {
+        ServerKind::MariaDb => 2,
+        ServerKind::MySql => 6,
+    };
+    assert!(writes("INSERT") <= few, "{:?}", writes("INSERT"));
     for (n, &handle) in handles.iter().enumerate() {
         assert_eq!(session[handle].id, n as u64 + 1);
     }

@@ -98,9 +98,15 @@ impl Chaos<'_> {
                 self.journal.note(&format!("cut all connections to {name}"));
                 proxy.cut();
             }
-            1 => proxy.cut_before(request),
-            2 => proxy.cut_after(request),
-            _ => proxy.cut_response(request),
+            1 => self.plan(proxy, name, "before", request, Proxy::cut_before),
+            2 => self.plan(proxy, name, "after", request, Proxy::cut_after),
+            _ => self.plan(proxy, name, "at the answer to", request, Proxy::cut_response),
         }
+    }
+
+    fn plan(&self, proxy: &Proxy, name: &str, when: &str, request: u64, cut: fn(&Proxy, u64)) {
+        self.journal
+            .note(&format!("cut {name} {when} request {request} from now"));
+        cut(proxy, request);
     }
 }

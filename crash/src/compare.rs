@@ -1,6 +1,6 @@
 //! Compares what the streams should hold with what they hold, row by row.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use headwater::stream::FlushType;
 
@@ -17,6 +17,8 @@ pub(crate) struct Found {
     pub(crate) ops: Option<(String, String)>,
     /// The event id (field `e`).
     pub(crate) id: String,
+    /// The id of its entry, which tells when it was written.
+    pub(crate) entry: String,
 }
 
 /// Which order the events of a row must have.
@@ -77,6 +79,8 @@ struct Expected<'a> {
 struct Sides<'a> {
     expected: Vec<Expected<'a>>,
     found: Vec<Told>,
+    /// Event ids that came again, and where.
+    repeats: Vec<String>,
 }
 
 /// The writer in an `op`: what stands before the last dot.
@@ -102,7 +106,7 @@ pub(crate) fn compare(rows: &BTreeMap<Place, Vec<Change>>, found: &[Found], orde
             }
         }
     }
-    let mut ids = HashSet::new();
+    let mut ids: HashMap<(&str, &str), &Found> = HashMap::new();
     for event in found {
         let rule = RULES
             .iter()
@@ -116,11 +120,19 @@ pub(crate) fn compare(rows: &BTreeMap<Place, Vec<Change>>, found: &[Found], orde
         };
         let place = places.entry((&event.stream, &event.table, &event.row)).or_default();
         place.found.push(told);
-        if !ids.insert((&event.stream, &event.id)) {
+        if let Some(first) = ids.insert((&event.stream, &event.id), event) {
             verdict.repeated_ids += 1;
+            place
+                .repeats
+                .push(format!("{} in {} and {}", event.id, first.entry, event.entry));
         }
     }
-    for ((stream, table, row), Sides { expected, found }) in places {
+    for ((stream, table, row), sides) in places {
+        let Sides {
+            expected,
+            found,
+            repeats,
+        } = sides;
         let is_same = expected.len() == found.len() && expected.iter().map(|e| &e.told).eq(found.iter());
         if is_same {
             continue;
@@ -137,7 +149,10 @@ pub(crate) fn compare(rows: &BTreeMap<Place, Vec<Change>>, found: &[Found], orde
                 row: row.to_owned(),
                 expected: expected.into_iter().map(|expected| expected.told).collect(),
                 found,
-                faults: faults.to_string(),
+                faults: std::iter::once(faults.to_string())
+                    .chain(repeats)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             });
         }
     }

@@ -7,23 +7,18 @@ use std::time::{Duration, Instant};
 
 use headwater::prelude::*;
 use headwater::step::Step;
-use headwater_testkit::{Database, Proxy, Servers, wait_until};
+use headwater_testkit::{Database, Proxy, Servers};
 
 use crate::chaos::{Chaos, Damage};
-use crate::compare::{Order, Verdict, compare};
 use crate::journal::Journal;
 use crate::options::{DieAt, Mode, Options, Role};
 use crate::process::{Fate, Plan, Process, Word};
+use crate::queue::{Executed, Queue};
 use crate::random::Random;
 use crate::report::{Kills, Report};
-use crate::tables::{Background, Durable, Tables};
-use crate::{Failure, database, truth};
+use crate::tables::{Background, Durable, Queued, Tables};
+use crate::{Failure, database};
 
-/// How long the workers have to end when they are told to.
-const ENDING: Duration = Duration::from_secs(60);
-/// How long the streams may go on growing after that, and for how long they must not have, to be done.
-const DRAINING: Duration = Duration::from_secs(120);
-const QUIET: Duration = Duration::from_secs(3);
 /// So many faults of workers, and the run is over.
 const FAULTS: usize = 50;
 
@@ -59,6 +54,7 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
     match options.mode {
         Mode::Background => database::prepare(&Background::register(engine).build()?, &database)?,
         Mode::Durable => database::prepare(&Durable::register(engine).build()?, &database)?,
+        Mode::Async => database::prepare(&Queued::register(engine).async_flush().build()?, &database)?,
     }
     let (mysql, redis) = (Proxy::start(database.mysql_url())?, Proxy::start(database.redis_url())?);
     let over = AtomicBool::new(false);
@@ -96,6 +92,7 @@ fn check(options: &Options, journal: &Journal) -> Result<bool, Failure> {
         lines: run.lines,
         changes: run.changes,
         pauses: run.pauses,
+        executed: run.executed,
         sizes: database::sizes(&mut database.root()?)?,
         seconds: journal.elapsed().as_secs_f64(),
     };
@@ -108,19 +105,21 @@ pub(crate) struct Run<'a> {
     pub(crate) journal: &'a Journal,
     pub(crate) database: &'a Database,
     urls: [String; 2],
-    random: Random,
-    processes: Vec<Process>,
-    words: (Sender<Word>, Receiver<Word>),
+    pub(crate) random: Random,
+    pub(crate) processes: Vec<Process>,
+    pub(crate) words: (Sender<Word>, Receiver<Word>),
     started: u64,
     /// Kills of workers that are still to come.
     left: u64,
-    kills: Kills,
-    faults: Vec<String>,
-    lines: u64,
-    changes: u64,
-    said: Instant,
+    pub(crate) kills: Kills,
+    pub(crate) faults: Vec<String>,
+    pub(crate) lines: u64,
+    pub(crate) changes: u64,
+    pub(crate) said: Instant,
     next_pause: Instant,
     pauses: u64,
+    pub(crate) queue: Queue,
+    pub(crate) executed: Executed,
 }
 
 impl<'a> Run<'a> {
@@ -142,12 +141,14 @@ impl<'a> Run<'a> {
             said: Instant::now(),
             next_pause: Instant::now(),
             pauses: 0,
+            queue: Queue::default(),
+            executed: Executed::default(),
         }
     }
 
     pub(crate) fn start_all(&mut self) -> Result<(), Failure> {
         for n in 0..self.options.workers {
-            let relays = self.options.mode.relays() && n % 2 == 0;
+            let relays = self.options.mode == Mode::Durable && n % 2 == 0;
             self.start(if relays { Role::Both } else { Role::Write })?;
         }
         for _ in 0..self.options.relays {
@@ -203,6 +204,9 @@ impl<'a> Run<'a> {
             Err(RecvTimeoutError::Timeout) => return Ok(()),
             Err(error @ RecvTimeoutError::Disconnected) => return Err(error.into()),
         };
+        if word.line.as_deref().is_some_and(|line| self.queue.hear(line)) {
+            return Ok(());
+        }
         // Of those that were killed meanwhile nothing more is wanted.
         let Some(at) = self.processes.iter().position(|process| process.number == word.from) else {
             return Ok(());
@@ -220,7 +224,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn fault(&mut self, text: String) {
+    pub(crate) fn fault(&mut self, text: String) {
         self.journal.note(&text);
         self.faults.push(text);
     }
@@ -245,7 +249,7 @@ impl<'a> Run<'a> {
     }
 
     /// Kills a worker whose place nobody takes.
-    fn kill_last(&mut self, number: u64, why: &str) -> Result<(), Failure> {
+    pub(crate) fn kill_last(&mut self, number: u64, why: &str) -> Result<(), Failure> {
         for process in &mut self.processes {
             if process.number == number {
                 process.kill()?;
@@ -256,7 +260,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn start(&mut self, role: Role) -> Result<(), Failure> {
+    pub(crate) fn start(&mut self, role: Role) -> Result<(), Failure> {
         let number = self.started;
         self.started += 1;
         let (fate, die_at) = if self.left > 0 {
@@ -311,88 +315,8 @@ impl<'a> Run<'a> {
         };
         (Fate::Moment(last), Some(die_at))
     }
-
-    /// Lets the workers work until enough is committed.
-    fn go_on_until_enough(&mut self) -> Result<(), Failure> {
-        loop {
-            self.listen()?;
-            self.check_faults()?;
-            if self.said.elapsed() > Duration::from_secs(1) {
-                self.said = Instant::now();
-                if database::at_least_committed(&mut self.database.root()?)? >= self.options.changes {
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Ends the workers in peace.
-    fn end(&mut self) -> Result<(), Failure> {
-        self.journal.note("the workers are told to end");
-        let past = Instant::now() + ENDING;
-        for process in &mut self.processes {
-            process.go_on(past)?;
-            process.stop();
-        }
-        let deadline = Instant::now() + ENDING;
-        while !self.processes.is_empty() && Instant::now() < deadline {
-            if let Ok(word) = self.words.1.recv_timeout(Duration::from_millis(5))
-                && let Some(line) = word.line
-            {
-                match line.split_once(' ') {
-                    Some(("fault" | "unsent", _)) => self.fault(format!("w{}: {line}", word.from)),
-                    // It came to its step only now, and would stay there.
-                    Some(("at", step)) => self.kill_last(word.from, step)?,
-                    _ => self.journal.note(&format!("w{} says {line}", word.from)),
-                }
-            }
-            let mut running = Vec::new();
-            for mut process in self.processes.drain(..) {
-                if !process.has_ended()? {
-                    running.push(process);
-                }
-            }
-            self.processes = running;
-        }
-        for process in std::mem::take(&mut self.processes) {
-            self.fault(format!("w{} does not end", process.number));
-        }
-        Ok(())
-    }
-
-    /// Waits until the streams no longer grow, and compares.
-    fn drain_and_compare(&mut self) -> Result<Verdict, Failure> {
-        if self.options.mode.relays() {
-            self.start(Role::Relay)?;
-        }
-        let (mut root, mut redis) = (self.database.root()?, self.database.redis()?);
-        let (mut entries, mut since) = (0, Instant::now());
-        wait_until(DRAINING, "the streams to come to rest", || {
-            match database::entries(&mut redis) {
-                Ok(now) if now == entries => {
-                    let relayed = !self.options.mode.relays() || matches!(database::outbox(&mut root), Ok(0));
-                    relayed && since.elapsed() > QUIET
-                }
-                Ok(now) => {
-                    (entries, since) = (now, Instant::now());
-                    false
-                }
-                Err(_) => false,
-            }
-        })?;
-        let lines = database::log(&mut root)?;
-        self.lines = lines.len() as u64;
-        let rows = truth::fold(lines);
-        self.changes = truth::count(&rows);
-        let found = database::events(&mut redis)?;
-        let order = match self.options.mode {
-            Mode::Background => Order::Writers,
-            Mode::Durable => Order::Commits,
-        };
-        Ok(compare(&rows, &found, order))
-    }
 }
 
 fn is_of_relay(step: Step) -> bool {
-    step.name().starts_with("relay")
+    !matches!(step, Step::FlushExecuted | Step::FlushCommitted | Step::AsyncQueued)
 }

@@ -133,6 +133,12 @@ pub(crate) fn entries(redis: &mut redis::Connection) -> Result<u64, Failure> {
     Ok(count)
 }
 
+/// How many operations wait to be executed, and how many were put aside as impossible.
+pub(crate) fn queued(redis: &mut redis::Connection) -> Result<(u64, u64), Failure> {
+    let mut length = |stream: &str| redis::cmd("XLEN").arg(stream).query::<u64>(redis);
+    Ok((length("_fluxa_async_sql")?, length("_fluxa_async_sql_failed")?))
+}
+
 /// Every entry of every stream, in order. No group reads them, so that none is deleted.
 pub(crate) fn events(redis: &mut redis::Connection) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
@@ -179,6 +185,7 @@ fn event(
             .map(|change| (text(change.old.as_str()), text(change.new.as_str()))),
         table: dirty.entity_type,
         id: String::from_utf8_lossy(field("e")?).into_owned(),
+        entry: entry.to_owned(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::Failure;
 use crate::options::Options;
@@ -27,11 +27,15 @@ impl Journal {
         );
         let path = std::env::temp_dir().join(name);
         let file = Mutex::new(File::create(&path)?);
-        Ok(Journal {
+        let journal = Journal {
             path,
             file,
             start: Instant::now(),
-        })
+        };
+        // The ids of entries begin with the time.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        journal.note(&format!("the clock is at {} ms", now.as_millis()));
+        Ok(journal)
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -17,9 +17,11 @@ options:
     --seed S        decides everything random but the clock (1)
     --mode MODE     durable: streams with an outbox (where nothing is said)
                     background: streams in memory, which lose events: shows that the comparison can fail
+                    async: changes are queued in Redis and executed by consumers
     --workers N     how many worker processes at a time (3)
     --threads N     how many threads each has (3)
-    --relays N      how many processes only relay the outbox (1); of the others every second one relays too
+    --relays N      how many processes only relay the outbox, and execute what is queued (1; 2 with async); of the
+                    others every second one relays too (none with async)
     --duration S    over how many seconds the kills are spread (0.8 for each kill)
     --changes N     goes on until so many changes are committed at least (170 for each kill)
     --outage WHAT:S kills nobody; stops redis or mysql once for S seconds, and tells how fast work went on
@@ -38,15 +40,17 @@ pub(crate) const REDIS: &str = "HEADWATER_CRASH_REDIS";
 pub(crate) enum Mode {
     Background,
     Durable,
+    Async,
 }
 
 impl Mode {
-    const ALL: [Mode; 2] = [Mode::Background, Mode::Durable];
+    const ALL: [Mode; 3] = [Mode::Background, Mode::Durable, Mode::Async];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Mode::Background => "background",
             Mode::Durable => "durable",
+            Mode::Async => "async",
         }
     }
 
@@ -57,7 +61,7 @@ impl Mode {
 
     /// Whether there is an outbox to relay.
     pub(crate) const fn relays(self) -> bool {
-        matches!(self, Mode::Durable)
+        !matches!(self, Mode::Background)
     }
 
     /// The steps that a process of this role comes to.
@@ -69,12 +73,23 @@ impl Mode {
             Step::RelayDeleted,
             Step::RelayForgotten,
         ];
+        const CONSUMER: [Step; 4] = [
+            Step::AsyncExecuted,
+            Step::AsyncCommitted,
+            Step::AsyncPublished,
+            Step::AsyncAcknowledged,
+        ];
         let mut steps = Vec::new();
-        if role != Role::Relay {
-            steps.extend(FLUSH);
+        match self {
+            Mode::Async if role != Role::Relay => steps.push(Step::AsyncQueued),
+            _ if role != Role::Relay => steps.extend(FLUSH),
+            _ => {}
         }
         if role != Role::Write && self.relays() {
             steps.extend(RELAY);
+        }
+        if role != Role::Write && self == Mode::Async {
+            steps.extend(CONSUMER);
         }
         steps
     }
@@ -235,7 +250,7 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
         return Ok(Task::Help);
     }
     let (mut kills, mut servers, mut seed, mut mode) = (300, 15, 1, Mode::Durable);
-    let (mut workers, mut threads, mut relays) = (3, 3, 1);
+    let (mut workers, mut threads, mut relays) = (3, 3, None);
     let (mut duration, mut changes, mut outage) = (None, None, None);
     for (name, value) in pairs(arguments)? {
         match name {
@@ -245,7 +260,7 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
             "--mode" => mode = Mode::parse(value)?,
             "--workers" => workers = number(name, value)?.max(1),
             "--threads" => threads = number(name, value)?.max(1),
-            "--relays" => relays = number(name, value)?,
+            "--relays" => relays = Some(number(name, value)?),
             "--duration" => duration = Some(Duration::from_secs(number(name, value)?)),
             "--changes" => changes = Some(number(name, value)?),
             "--outage" => {
@@ -265,7 +280,11 @@ fn controller(arguments: &[String]) -> Result<Task, String> {
         mode,
         workers,
         threads,
-        relays: if mode.relays() { relays } else { 0 },
+        relays: match mode {
+            Mode::Background => 0,
+            Mode::Durable => relays.unwrap_or(1),
+            Mode::Async => relays.unwrap_or(2),
+        },
         duration: duration.unwrap_or_else(|| Duration::from_millis(kills.saturating_mul(800))),
         changes: changes.unwrap_or_else(|| kills.saturating_mul(170)),
         outage,

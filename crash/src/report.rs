@@ -6,6 +6,7 @@ use crate::chaos::Damage;
 use crate::compare::{Bad, Verdict};
 use crate::journal::Journal;
 use crate::options::{Mode, Options, Role};
+use crate::queue::Executed;
 use crate::truth::Told;
 
 /// How many workers were killed, and where.
@@ -54,6 +55,7 @@ pub(crate) struct Report {
     /// Row changes by transactions.
     pub(crate) changes: u64,
     pub(crate) pauses: u64,
+    pub(crate) executed: Executed,
     pub(crate) sizes: BTreeMap<&'static str, u64>,
     pub(crate) seconds: f64,
 }
@@ -90,10 +92,23 @@ impl Report {
         say("doubled", verdict.doubled, &ids);
         let promised = match options.mode {
             Mode::Background => "   of one writer",
-            Mode::Durable => "",
+            Mode::Durable | Mode::Async => "",
         };
         say("out of order", verdict.out_of_order, promised);
         say("published, not committed", verdict.never_committed, "");
+        if options.mode == Mode::Async {
+            let executed = &self.executed;
+            say("operations queued", executed.queued, "");
+            say(
+                "executed",
+                executed.executed,
+                "   those among them of which no worker knew that",
+            );
+            say("queued, not executed", executed.lost, "");
+            say("executed twice", executed.repeated, "");
+            say("executed in part", executed.halved, "");
+            say("executed out of order", executed.out_of_order, "");
+        }
         let places: Vec<String> = self
             .kills
             .counts
@@ -130,7 +145,7 @@ impl Report {
         if verdict.bad.len() > SHOWN {
             journal.say(&format!("{} rows in all", verdict.bad.len()));
         }
-        let is_good = verdict.is_good() && self.faults.is_empty() && !is_missed;
+        let is_good = verdict.is_good() && self.executed.is_good() && self.faults.is_empty() && !is_missed;
         journal.say(if is_good { "all is well" } else { "NOT all is well" });
         is_good
     }

@@ -1,4 +1,4 @@
-//! The tables of the run, once with background streams and once with durable ones.
+//! The tables of the run: with background streams, with durable ones, and with some of either.
 
 use chrono::NaiveDateTime;
 use headwater::engine::EngineBuilder;
@@ -86,13 +86,13 @@ macro_rules! row {
 }
 
 macro_rules! tables {
-    ($mode:ident in $module:ident, $declare:expr) => {
+    ($mode:ident in $module:ident, orders: $orders:expr, journal: $journal:expr) => {
         mod $module {
             use super::*;
 
-            const ORDERS: Stream = $declare(Stream::new("Orders"));
-            const LEVELS: Stream = $declare(Stream::new("OrderLevels"));
-            const JOURNAL: Stream = $declare(Stream::new("Journal"));
+            const ORDERS: Stream = $orders(Stream::new("Orders"));
+            const LEVELS: Stream = $orders(Stream::new("OrderLevels"));
+            const JOURNAL: Stream = $journal(Stream::new("Journal"));
 
             #[derive(Debug, Clone, Default, Table)]
             #[table(name = "orders", stream(ORDERS), stream(LEVELS, on = "ID"))]
@@ -162,5 +162,6 @@ const fn in_memory(stream: Stream) -> Stream {
     stream
 }
 
-tables!(Background in background, in_memory);
-tables!(Durable in durable, Stream::durable);
+tables!(Background in background, orders: in_memory, journal: in_memory);
+tables!(Durable in durable, orders: Stream::durable, journal: Stream::durable);
+tables!(Queued in queued, orders: Stream::durable, journal: in_memory);

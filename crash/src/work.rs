@@ -63,6 +63,8 @@ pub(crate) fn is_expected(error: &Error) -> bool {
         || error.is_commit_unknown()
         || error.is_not_found()
         || error.to_string().contains(ON_PURPOSE)
+        // A Redis server that was killed reads its file again.
+        || error.to_string().contains("LOADING")
 }
 
 impl<T: Tables> Work<T> {

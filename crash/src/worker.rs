@@ -14,8 +14,9 @@ use headwater::step::Step;
 use headwater::stream::Shutdown;
 
 use crate::options::{DieAt, MYSQL, Mode, REDIS, Role, WorkerOptions};
+use crate::queueing::Queueing;
 use crate::random::Random;
-use crate::tables::{Background, Durable, Tables};
+use crate::tables::{Background, Durable, Queued, Tables};
 use crate::work::{Work, is_expected};
 
 /// How long the servers may be away when a worker starts.
@@ -27,7 +28,7 @@ const CLOSING: Duration = Duration::from_secs(20);
 const LEASE: Duration = Duration::from_millis(500);
 
 /// A line for the controller.
-fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     let mut out = std::io::stdout().lock();
     // The controller may be gone, which the reader of its words notices.
     let _ = writeln!(out, "{}", line.replace('\n', " | ")).and_then(|()| out.flush());
@@ -37,6 +38,7 @@ pub(crate) fn run(options: &WorkerOptions) -> ExitCode {
     let outcome = match options.mode {
         Mode::Background => work::<Background>(options),
         Mode::Durable => work::<Durable>(options),
+        Mode::Async => work::<Queued>(options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,6 +95,10 @@ fn engine<T: Tables>(options: &WorkerOptions) -> Result<Engine, String> {
             .relay(options.role == Role::Both)
             .relay_lease(LEASE)
             .on_step(move |step| observer(step));
+        let builder = match options.mode {
+            Mode::Async => builder.async_flush(),
+            _ => builder,
+        };
         match T::register(builder).build() {
             Ok(engine) => return Ok(engine),
             Err(error) if born.elapsed() > STARTING => return Err(error.to_string()),
@@ -108,18 +114,27 @@ fn work<T: Tables>(options: &WorkerOptions) -> Result<(), String> {
     let engine = engine::<T>(options)?;
     tell("ready");
     if options.role == Role::Relay {
-        return engine.outbox().run_relay(&stop).map_err(|error| chain(&error));
+        return serve(&engine, options.mode, &stop).map_err(|error| chain(&error));
     }
     let (units, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
         for number in 0..options.threads {
             let random = Random::part(options.seed, number);
             let writer = format!("{}.{number}", options.label);
-            let mut work = Work::<T>::new(engine.clone(), random, writer);
+            let mut work: Box<dyn FnMut() -> headwater::Result<()> + Send> = match options.mode {
+                Mode::Async => {
+                    let mut queueing = Queueing::<T>::new(engine.clone(), random, writer);
+                    Box::new(move || queueing.unit())
+                }
+                _ => {
+                    let mut work = Work::<T>::new(engine.clone(), random, writer);
+                    Box::new(move || work.unit())
+                }
+            };
             let (stop, units, failed) = (&stop, &units, &failed);
             scope.spawn(move || {
                 while !stop.is_requested() {
-                    match work.unit() {
+                    match work() {
                         Ok(()) => {
                             units.fetch_add(1, Ordering::Relaxed);
                         }
@@ -141,6 +156,19 @@ fn work<T: Tables>(options: &WorkerOptions) -> Result<(), String> {
     let (units, failed) = (units.into_inner(), failed.into_inner());
     tell(&format!("{units} units done, {failed} failed"));
     Ok(())
+}
+
+/// Relays the outbox, and executes what is queued, until it is told to stop.
+fn serve(engine: &Engine, mode: Mode, stop: &Shutdown) -> headwater::Result<()> {
+    thread::scope(|scope| {
+        let relay = scope.spawn(|| engine.outbox().run_relay(stop));
+        if mode == Mode::Async {
+            engine.async_consumer()?.lease(LEASE).run(stop)?;
+        }
+        relay
+            .join()
+            .unwrap_or_else(|_| Err(headwater::Error::handler("the relay panicked")))
+    })
 }
 
 /// An error with its causes, in one line.

@@ -244,7 +244,7 @@ impl Connection {
             return Ok(statement);
         }
         let statement = self.driver.prep(sql)?;
-        if let Some(evicted) = self.statements.keep(sql, statement.clone()) {
+        for evicted in self.statements.keep(sql, statement.clone()) {
             self.driver.close(evicted)?;
         }
         Ok(statement)

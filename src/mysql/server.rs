@@ -34,14 +34,6 @@ impl Server {
         }
     }
 
-    /// Rows of one INSERT beyond which a statement only gets slower.
-    pub(crate) fn insert_rows(&self) -> usize {
-        match self.flavour {
-            Flavour::MariaDb => 1024,
-            Flavour::MySql => 512,
-        }
-    }
-
     /// What stands between VALUES and the parenthesis of a row in a table value constructor:
     /// <https://dev.mysql.com/doc/refman/8.4/en/values.html>.
     pub(crate) fn row_constructor(&self) -> &'static str {

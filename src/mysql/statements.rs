@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 
-/// Prepared statements by their text; the one unused for longest makes room.
+/// Prepared statements by their text; those unused for longest make room.
 ///
 /// The driver's own cache is off: it closes statements behind the back of those who hold one.
 #[derive(Debug)]
 pub(super) struct Statements {
     kept: HashMap<Box<str>, Kept>,
     most: usize,
+    /// Parameters of all kept statements together: what a statement takes of the server's memory goes by them.
+    parameters: usize,
     clock: u64,
 }
+
+/// Some 30 MB of the server's memory for each connection.
+const MOST_PARAMETERS: usize = 131_072;
 
 #[derive(Debug)]
 struct Kept {
@@ -23,6 +28,7 @@ impl Statements {
         Statements {
             kept: HashMap::new(),
             most: most.max(1),
+            parameters: 0,
             clock: 0,
         }
     }
@@ -37,19 +43,24 @@ impl Statements {
         })
     }
 
-    /// Keeps a statement; what is returned must be closed.
-    pub(super) fn keep(&mut self, sql: &str, statement: mysql::Statement) -> Option<mysql::Statement> {
+    /// Keeps a statement; those that are returned must be closed.
+    pub(super) fn keep(&mut self, sql: &str, statement: mysql::Statement) -> Vec<mysql::Statement> {
         self.clock += 1;
-        let evicted = if self.kept.len() >= self.most {
+        let parameters = usize::from(statement.num_params());
+        let mut evicted = Vec::new();
+        while self.kept.len() >= self.most || self.parameters + parameters > MOST_PARAMETERS {
             let oldest = self
                 .kept
                 .iter()
                 .min_by_key(|(_, kept)| kept.used)
                 .map(|(sql, _)| sql.clone());
-            oldest.and_then(|sql| self.kept.remove(&sql)).map(|kept| kept.statement)
-        } else {
-            None
-        };
+            let Some(kept) = oldest.and_then(|sql| self.kept.remove(&sql)) else {
+                break;
+            };
+            self.parameters -= usize::from(kept.statement.num_params());
+            evicted.push(kept.statement);
+        }
+        self.parameters += parameters;
         self.kept.insert(
             sql.into(),
             Kept {

@@ -58,7 +58,8 @@ impl<E> Default for Select<E> {
 impl<E: Table> Select<E> {
     /// The rows.
     pub(crate) fn rows(&self) -> (String, Params) {
-        let mut sql = String::from("SELECT ");
+        let mut sql = String::with_capacity(64 + E::TABLE.columns.len() * 16);
+        sql.push_str("SELECT ");
         columns(E::TABLE, &mut sql);
         let mut params = Params::new();
         self.source(&mut sql, &mut params);
@@ -110,7 +111,8 @@ impl<E: Table> Select<E> {
     }
 
     fn source(&self, sql: &mut String, params: &mut Params) {
-        let _ = write!(sql, " FROM {}", Identifier(E::TABLE.name));
+        sql.push_str(" FROM ");
+        Identifier(E::TABLE.name).push_to(sql);
         self.filter_into(sql, params);
     }
 
@@ -161,6 +163,6 @@ fn columns(def: &TableDef, sql: &mut String) {
         if i > 0 {
             sql.push(',');
         }
-        let _ = write!(sql, "{}", Identifier(column.name));
+        Identifier(column.name).push_to(sql);
     }
 }

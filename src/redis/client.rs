@@ -7,10 +7,11 @@ use std::time::Duration;
 use ::redis::{Connection, RedisError, Value};
 
 use super::address::Address;
+use super::entry::{Entry, EntryId};
 use super::failure::Refusal;
 use super::options::RedisOptions;
 use super::reply::Reply;
-use super::transport::{Fault, FaultKind, Transport};
+use super::transport::{Fault, FaultKind, Read, Transport};
 
 pub(super) fn connect(address: &Address, options: &RedisOptions) -> Result<Connection, Fault> {
     let connection = address
@@ -41,6 +42,17 @@ impl Transport for Connection {
         }
     }
 
+    // Decoded from the client's answer at once: a reply in between would cost as much as the reading.
+    fn receive_entries(&mut self) -> Result<Read, Fault> {
+        loop {
+            match self.recv_response() {
+                Ok(Value::Push { .. }) => {}
+                Ok(value) => return Ok(entries_of_stream(value).map_err(reply)),
+                Err(error) => return Err(fault(error)),
+            }
+        }
+    }
+
     fn set_read_timeout(&mut self, timeout: Duration) -> Result<(), Fault> {
         Connection::set_read_timeout(self, Some(timeout)).map_err(fault)
     }
@@ -65,6 +77,50 @@ fn is_interrupted(error: &RedisError) -> bool {
 }
 
 type Kept = Arc<dyn std::error::Error + Send + Sync>;
+
+/// The entries in the answer to a command that reads one stream; what is not of that form comes back. A null says that
+/// there are none.
+fn entries_of_stream(value: Value) -> Result<Vec<Entry>, Value> {
+    let mut streams = match value {
+        Value::Array(streams) => streams,
+        Value::Nil => return Ok(Vec::new()),
+        other => return Err(other),
+    };
+    let is_read =
+        |stream: &Value| matches!(stream, Value::Array(pair) if matches!(pair.as_slice(), [_, Value::Array(_)]));
+    if streams.len() != 1 || !streams.iter().all(is_read) {
+        return Err(Value::Array(streams));
+    }
+    let Some(Value::Array(mut pair)) = streams.pop() else {
+        return Ok(Vec::new());
+    };
+    let Some(Value::Array(list)) = pair.pop() else {
+        return Ok(Vec::new());
+    };
+    let mut entries = Vec::with_capacity(list.len());
+    entries.extend(list.into_iter().filter_map(entry));
+    Ok(entries)
+}
+
+/// As [`Entry::from_reply`].
+fn entry(value: Value) -> Option<Entry> {
+    let Value::Array(parts) = value else { return None };
+    let mut parts = parts.into_iter();
+    let (Some(Value::BulkString(id)), Some(Value::Array(list))) = (parts.next(), parts.next()) else {
+        return None;
+    };
+    let mut fields = Vec::with_capacity(list.len());
+    for field in list {
+        fields.push(match field {
+            Value::BulkString(bytes) => bytes,
+            other => reply(other).bytes()?,
+        });
+    }
+    Some(Entry {
+        id: EntryId::parse(&id)?,
+        fields,
+    })
+}
 
 fn reply(value: Value) -> Reply {
     match value {

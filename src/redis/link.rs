@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::failure::Failure;
 use super::pack::Commands;
 use super::reply::Reply;
+pub(crate) use super::transport::Read;
 use super::transport::{Fault, FaultKind, Transport};
 
 /// One connection to a server.
@@ -87,6 +88,33 @@ impl Link {
         block: Duration,
         replies: &mut Vec<Reply>,
     ) -> Result<(), Failure> {
+        if commands.is_empty() && !self.broken {
+            return Ok(());
+        }
+        self.send(commands, block)?;
+        for _ in 0..commands.count() {
+            replies.push(self.receive()?);
+        }
+        self.arrived();
+        Ok(())
+    }
+
+    /// As [`run_blocking`](Link::run_blocking), where the last command reads one stream: its entries, decoded from
+    /// the client's answer at once, or what it answered instead.
+    pub(crate) fn run_reading(&mut self, commands: &Commands, block: Duration) -> Result<(Vec<Reply>, Read), Failure> {
+        self.send(commands, block)?;
+        let mut replies = Vec::with_capacity(commands.count());
+        for _ in 1..commands.count() {
+            replies.push(self.receive()?);
+        }
+        let read = self.transport.receive_entries();
+        let read = read.map_err(|fault| unread(&self.pool, fault))?;
+        self.arrived();
+        Ok((replies, read))
+    }
+
+    /// Sends commands whose answers must be [`receive`](Link::receive)d then.
+    fn send(&mut self, commands: &Commands, block: Duration) -> Result<(), Failure> {
         if self.broken {
             return Err(Failure::Broken {
                 pool: Arc::clone(&self.pool),
@@ -95,28 +123,22 @@ impl Link {
                 source: None,
             });
         }
-        if commands.is_empty() {
-            return Ok(());
-        }
         self.set_read_timeout(self.io_timeout.saturating_add(block))?;
         // Broken until every answer is here, so that nothing can leave early and hand it on.
         self.broken = true;
         self.transport
             .send(commands.packed(), commands.count())
-            .map_err(|fault| broken(&self.pool, "writing failed", fault))?;
-        for _ in 0..commands.count() {
-            let reply = self.transport.receive().map_err(|fault| {
-                let what = match fault.kind {
-                    FaultKind::Timeout => "no answer in time",
-                    _ => "reading failed",
-                };
-                broken(&self.pool, what, fault)
-            })?;
-            replies.push(reply);
-        }
+            .map_err(|fault| broken(&self.pool, "writing failed", fault))
+    }
+
+    fn receive(&mut self) -> Result<Reply, Failure> {
+        self.transport.receive().map_err(|fault| unread(&self.pool, fault))
+    }
+
+    /// Every answer is here.
+    fn arrived(&mut self) {
         self.broken = false;
         self.last_used = Instant::now();
-        Ok(())
     }
 
     fn set_read_timeout(&mut self, timeout: Duration) -> Result<(), Failure> {
@@ -138,6 +160,14 @@ impl std::fmt::Debug for Link {
             .field("broken", &self.broken)
             .finish_non_exhaustive()
     }
+}
+
+fn unread(pool: &Arc<str>, fault: Fault) -> Failure {
+    let what = match fault.kind {
+        FaultKind::Timeout => "no answer in time",
+        _ => "reading failed",
+    };
+    broken(pool, what, fault)
 }
 
 /// A connection that a fault broke.

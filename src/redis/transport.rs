@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use super::entry::Entry;
 use super::reply::Reply;
 use crate::error::Source;
+
+/// The entries that were read, or what the server answered instead.
+pub(crate) type Read = Result<Vec<Entry>, Reply>;
 
 /// A connection of one of the clients.
 ///
@@ -15,6 +19,11 @@ pub(super) trait Transport: Send {
 
     /// Takes the next answer.
     fn receive(&mut self) -> Result<Reply, Fault>;
+
+    /// Takes the next answer, which reads one stream.
+    fn receive_entries(&mut self) -> Result<Read, Fault> {
+        Ok(entries_of_stream(self.receive()?))
+    }
 
     /// How long `receive` waits for the next bytes.
     fn set_read_timeout(&mut self, timeout: Duration) -> Result<(), Fault>;
@@ -41,5 +50,23 @@ impl Fault {
     pub(super) fn new(kind: FaultKind, error: impl Into<Source>) -> Fault {
         let error = error.into();
         Fault { kind, error }
+    }
+}
+
+/// The entries in the answer to a command that reads one stream. A null says that there are none.
+fn entries_of_stream(answer: Reply) -> Read {
+    let mut streams = match answer {
+        Reply::List(streams) => streams,
+        Reply::Nil => return Ok(Vec::new()),
+        other => return Err(other),
+    };
+    let is_read =
+        |stream: &Reply| matches!(stream, Reply::List(pair) if matches!(pair.as_slice(), [_, Reply::List(_)]));
+    if streams.len() != 1 || !streams.iter().all(is_read) {
+        return Err(Reply::List(streams));
+    }
+    match streams.pop() {
+        Some(Reply::List(mut pair)) => Ok(pair.pop().map(Entry::list).unwrap_or_default()),
+        _ => Ok(Vec::new()),
     }
 }

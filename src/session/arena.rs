@@ -51,6 +51,8 @@ pub(crate) struct Slot<E> {
     pub(crate) touched: bool,
     /// Waiting in the work list of the running before-hooks.
     pub(crate) queued: bool,
+    /// The before-hooks of the running flush found nothing to write, and nobody has touched it since.
+    pub(crate) clean: bool,
     /// The phases whose hooks ran in the running flush.
     pub(crate) hooked: u8,
     /// When it came into the session, counted: new entities are inserted in this order.
@@ -67,6 +69,7 @@ impl<E: Entity> Slot<E> {
             mark: Mark::None,
             touched: false,
             queued: false,
+            clean: false,
             hooked: 0,
             born: 0,
         }

@@ -20,63 +20,87 @@ const SAVE: u8 = 1;
 const DELETE: u8 = 2;
 const RESTORE: u8 = 4;
 
+/// An entity that the run has come to.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    place: Place,
+    /// The one whose hook touched it, as a position among those seen.
+    parent: Option<usize>,
+    /// It is not just a row without changes.
+    is_open: bool,
+}
+
 /// Runs the before-hooks of all touched entities and of those that the hooks touch.
 ///
 /// The session is as before but for what the hooks edited when one refuses or panics.
-pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<()> {
+///
+/// Whether there may be anything to write: an entity that is not a row without changes.
+pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<bool> {
     if core.without_hooks {
-        return Ok(());
+        return Ok(true);
     }
     let stand_in = core.stand_in();
     let mut session = Session::<InHook>::around(std::mem::replace(core, stand_in));
     session.core.in_hooks = true;
-    // Each entry knows the one whose hook touched it, to name a chain that does not end.
-    let mut seen: Vec<(Place, Option<usize>)> = Vec::new();
+    // Each knows the one whose hook touched it, to name a chain that does not end.
+    let mut seen: Vec<Seen> = Vec::with_capacity(touched.len());
     let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session, touched, &mut seen)));
     session.core.in_hooks = false;
     *core = session.into_core();
-    reset(core, &seen);
+    // A run to its end has seen all that is touched.
+    reset(core, &seen, matches!(outcome, Ok(Ok(()))));
     match outcome {
-        Ok(result) => result,
+        Ok(result) => result.map(|()| seen.iter().any(|seen| seen.is_open)),
         // A panic is the application's to see; the session behind it is whole again.
         Err(panic) => resume_unwind(panic),
     }
 }
 
 /// Forgets what the run remembered of each entity.
-fn reset(core: &mut Core, seen: &[(Place, Option<usize>)]) {
-    let queued = std::mem::take(&mut core.queue);
-    let touched = core.touched.clone();
-    // A hook may have taken an entity out of those that are touched.
-    for place in seen.iter().map(|(place, _)| *place).chain(queued).chain(touched) {
-        if let Some(table) = core.runtime.clone().registered(place.table as usize) {
+fn reset(core: &mut Core, seen: &[Seen], is_whole: bool) {
+    let runtime = core.runtime.clone();
+    let forget = |core: &mut Core, place: Place| {
+        if let Some(table) = runtime.registered(place.table as usize) {
             (table.ops.reset)(core, place.slot);
         }
+    };
+    // A hook may have taken an entity out of those that are touched.
+    let open = seen.iter().filter(|seen| seen.is_open);
+    open.for_each(|seen| forget(core, seen.place));
+    if !is_whole {
+        let queued = std::mem::take(&mut core.queue);
+        let touched = core.touched.clone();
+        queued.into_iter().chain(touched).for_each(|place| forget(core, place));
     }
 }
 
-fn work(session: &mut Session<InHook>, touched: &[Place], seen: &mut Vec<(Place, Option<usize>)>) -> Result<()> {
+fn work(session: &mut Session<InHook>, touched: &[Place], seen: &mut Vec<Seen>) -> Result<()> {
     let runtime = session.core.runtime.clone();
     let mut list: VecDeque<(Place, Option<usize>)> = touched.iter().map(|&place| (place, None)).collect();
     while let Some((place, parent)) = list.pop_front() {
+        let number = seen.len();
+        seen.push(Seen {
+            place,
+            parent,
+            is_open: true,
+        });
         let Some(table) = runtime.registered(place.table as usize) else {
+            // The flush will name it.
             continue;
         };
-        let number = seen.len();
-        seen.push((place, parent));
         check_chain(session, seen, number)?;
-        (table.ops.before)(session, place.slot)?;
+        seen[number].is_open = (table.ops.before)(session, place.slot)?;
         list.extend(session.core.queue.drain(..).map(|place| (place, Some(number))));
     }
     Ok(())
 }
 
-fn check_chain(session: &Session<InHook>, seen: &[(Place, Option<usize>)], last: usize) -> Result<()> {
+fn check_chain(session: &Session<InHook>, seen: &[Seen], last: usize) -> Result<()> {
     let mut length = 0;
     let mut at = Some(last);
     while let Some(number) = at {
         length += 1;
-        at = seen[number].1;
+        at = seen[number].parent;
     }
     if length <= LONGEST_CHAIN {
         return Ok(());
@@ -84,7 +108,7 @@ fn check_chain(session: &Session<InHook>, seen: &[(Place, Option<usize>)], last:
     let mut entities = Vec::new();
     let mut at = Some(last);
     while let Some(number) = at {
-        let (place, parent) = seen[number];
+        let Seen { place, parent, .. } = seen[number];
         if let Some(table) = session.core.runtime.registered(place.table as usize) {
             let name = format!("{} {}", table.def.name, (table.ops.name)(&session.core, place.slot));
             // The chain repeats itself; each participant is named once.
@@ -105,14 +129,29 @@ pub(super) fn reset_slot<E: Entity>(core: &mut Core, slot: u32) {
     }
 }
 
-/// Runs the before-hooks that one entity's state asks for and that did not run yet.
-pub(super) fn before<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<()> {
-    let soft = E::TABLE.deleted_at.is_some();
+/// Runs the before-hooks that one entity's state asks for and that did not run yet. `false` for a row without
+/// changes.
+pub(super) fn before<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<bool> {
     let Some(place) = session.core.arena_mut::<E>().slots.get_mut(slot as usize) else {
-        return Ok(());
+        return Ok(false);
     };
     place.queued = false;
     let (status, mark) = (place.status, place.mark);
+    if (status, mark) == (Status::Stored, Mark::None) {
+        place.clean = match (&place.entity, &place.original) {
+            (Some(entity), Some(original)) => entity.diff(original).is_empty(),
+            _ => true,
+        };
+        if place.clean {
+            // Hooks of it that ran before are to be forgotten.
+            return Ok(place.hooked != 0);
+        }
+    }
+    run_for::<E>(session, slot, status, mark).map(|()| true)
+}
+
+fn run_for<E: Entity>(session: &mut Session<InHook>, slot: u32, status: Status, mark: Mark) -> Result<()> {
+    let soft = E::TABLE.deleted_at.is_some();
     match (status, mark) {
         (Status::Free | Status::Gone, _) => Ok(()),
         (Status::New, _) => group::<E>(session, slot, SAVE, &[saving(), creating()]),

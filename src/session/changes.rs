@@ -108,6 +108,8 @@ pub(super) fn freeze<E: Entity>(core: &Core, slot: u32, frozen: &mut Frozen) -> 
     let soft = E::TABLE.deleted_at.is_some();
     match (place.status, place.mark) {
         (Status::Free | Status::Gone, _) => Ok(()),
+        // Without hooks nobody has looked in this flush.
+        (Status::Stored, Mark::None) if place.clean && !core.without_hooks => Ok(()),
         (Status::New, _) => insert(core, at, entity, frozen),
         (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(core, slot) => {
             update(core, at, place, Operation::Update, frozen)

@@ -175,6 +175,7 @@ impl Core {
         let arena = self.arena_mut::<E>();
         let slot = arena.check(id, handle.raw)?;
         let place = &mut arena.slots[slot as usize];
+        place.clean = false;
         let (newly_touched, newly_queued) = (!place.touched, in_hooks && !place.queued);
         if newly_touched || newly_queued {
             place.touched = true;

@@ -2,6 +2,7 @@
 
 use super::changes::{Change, Frozen};
 use super::sql;
+use super::strategy::{self, MOST_ROWS, Way, padded};
 use super::target::Target;
 use crate::error::{Error, Result};
 use crate::mysql::{Params, Server};
@@ -10,9 +11,6 @@ use crate::table::{ColumnSet, SqlType, Value};
 /// Placeholders that one statement may have:
 /// <https://dev.mysql.com/doc/refman/8.4/en/sql-prepared-statements.html> binds them to 16 bits.
 const MOST_PLACEHOLDERS: usize = 65_535;
-
-/// Rows beyond which an UPDATE or DELETE of many rows only gets slower.
-const MOST_ROWS: usize = 1024;
 
 /// Why a step did not do its work.
 #[derive(Debug)]
@@ -58,11 +56,15 @@ pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> boo
     if !first.columns.has(first.def.id) && !matches!(key.stored(), SqlType::Integer { bytes: 8, .. }) {
         return false;
     }
-    let most = server
-        .insert_rows()
-        .min(MOST_PLACEHOLDERS / first.columns.len().max(1))
-        .max(1);
-    step.len() <= most && Chunks::new(frozen, step, server, most, |change| change.new.clone()).count() == 1
+    let most = most_inserted(server, first.columns.len());
+    strategy::inserted(step.len(), most) == step.len() && Chunks::of(frozen, step, server, most).count() == 1
+}
+
+/// The most rows of one INSERT of so many columns.
+fn most_inserted(server: &Server, columns: usize) -> usize {
+    strategy::most_inserted(server.flavour)
+        .min(MOST_PLACEHOLDERS / columns.max(1))
+        .max(1)
 }
 
 fn insert<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) -> Result<u64> {
@@ -72,8 +74,8 @@ fn insert<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
     let width = columns.len().max(1);
     let generated = !columns.has(def.id);
     let mut statements = 0;
-    let most = server.insert_rows().min(MOST_PLACEHOLDERS / width).max(1);
-    for chunk in Chunks::new(frozen, step, &server, most, |change| change.new.clone()) {
+    let most = most_inserted(&server, columns.len());
+    for chunk in Chunks::of(frozen, step, &server, most).cut_by(strategy::inserted) {
         let mut params = Params::with_capacity(chunk.len() * width);
         for &i in chunk {
             let (new, managed) = (frozen.changes[i].new.clone(), frozen.changes[i].managed);
@@ -127,18 +129,10 @@ fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Res
     if step.len() > 1 && !versioned && all_same(frozen, step) {
         return update_same(connection, frozen, step);
     }
-    if step.len() == 1 || !sql::joinable(def, &columns) {
+    if strategy::update_way(server.flavour, step.len(), sql::joinable(def, &columns)) == Way::RowByRow {
         let text = sql::update_one(def, &columns, versioned);
         for &i in step {
-            let change = &frozen.changes[i];
-            let mut params = Params::with_capacity(columns.len() + extra);
-            frozen.values[change.new.clone()]
-                .iter()
-                .for_each(|value| params.push(value.clone()));
-            params.push(change.key.clone());
-            if let Some(version) = &change.version {
-                params.push(version.clone());
-            }
+            let params = one_row(frozen, &frozen.changes[i], columns.len() + extra);
             let matched = connection.change(&text, params, def.name, Some(1))?;
             expect(&[i], matched)?;
         }
@@ -147,8 +141,8 @@ fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Res
     let width = columns.len() + extra;
     let most = MOST_ROWS.min(MOST_PLACEHOLDERS / width).max(1);
     let mut statements = 0;
-    for chunk in Chunks::new(frozen, step, &server, most, |change| change.new.clone()) {
-        // Rows up to a power of two are filled with NULL keys, which match nothing: few texts, kept prepared.
+    for chunk in Chunks::of(frozen, step, &server, most) {
+        // Rows up to one of few sizes are filled with NULL keys, which match nothing: few texts, kept prepared.
         let rows = padded(chunk.len(), most);
         let mut params = Params::with_capacity(rows * width);
         for &i in chunk {
@@ -170,6 +164,19 @@ fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Res
         expect(chunk, matched)?;
     }
     Ok(statements)
+}
+
+/// What [`sql::update_one`] binds for one row.
+fn one_row(frozen: &Frozen, change: &Change, width: usize) -> Params {
+    let mut params = Params::with_capacity(width);
+    frozen.values[change.new.clone()]
+        .iter()
+        .for_each(|value| params.push(value.clone()));
+    params.push(change.key.clone());
+    if let Some(version) = &change.version {
+        params.push(version.clone());
+    }
+    params
 }
 
 /// A value in the form in which it goes through the table value constructor of a join.
@@ -243,15 +250,6 @@ fn keys(frozen: &Frozen, chunk: &[usize], rows: usize, params: &mut Params) {
     }
 }
 
-/// The next power of two, so that statements of few sizes are kept prepared.
-fn padded(rows: usize, most: usize) -> usize {
-    if rows <= 2 {
-        rows
-    } else {
-        rows.next_power_of_two().min(most)
-    }
-}
-
 /// Every row must have matched.
 fn expect(chunk: &[usize], matched: u64) -> Result<(), Failed> {
     if matched == chunk.len() as u64 {
@@ -282,32 +280,36 @@ pub(super) fn park<T: Target>(connection: &mut T, change: &Change, column: usize
 struct Chunks<'a> {
     rest: &'a [usize],
     sizes: Vec<usize>,
+    /// How many of the sizes were used.
+    at: usize,
     most_rows: usize,
     most_bytes: usize,
+    cut: fn(usize, usize) -> usize,
 }
 
 impl<'a> Chunks<'a> {
-    fn new(
-        frozen: &Frozen,
-        step: &'a [usize],
-        server: &Server,
-        most_rows: usize,
-        values: impl Fn(&Change) -> std::ops::Range<usize>,
-    ) -> Self {
+    fn of(frozen: &Frozen, step: &'a [usize], server: &Server, most_rows: usize) -> Self {
         let size = |&i: &usize| {
-            frozen.values[values(&frozen.changes[i])]
+            frozen.values[frozen.changes[i].new.clone()]
                 .iter()
                 .map(Params::size_of)
                 .sum::<usize>()
         };
-        let sizes = step.iter().map(size).collect();
         // A quarter of the packet is left for what the sizes do not count.
         Chunks {
             rest: step,
-            sizes,
+            sizes: step.iter().map(size).collect(),
+            at: 0,
             most_rows,
             most_bytes: server.max_packet / 4 * 3,
+            cut: usize::min,
         }
+    }
+
+    /// With chunks of the sizes that this function makes of the rows that are left and the most.
+    fn cut_by(mut self, cut: fn(usize, usize) -> usize) -> Self {
+        self.cut = cut;
+        self
     }
 }
 
@@ -320,7 +322,10 @@ impl<'a> Iterator for Chunks<'a> {
         }
         let mut bytes = 0;
         let mut rows = 0;
-        for size in self.sizes.iter().take(self.most_rows) {
+        for size in self.sizes[self.at..]
+            .iter()
+            .take((self.cut)(self.rest.len(), self.most_rows))
+        {
             bytes += size;
             // A single row that is too large is sent all the same, for the server to say so.
             if bytes > self.most_bytes && rows > 0 {
@@ -328,7 +333,7 @@ impl<'a> Iterator for Chunks<'a> {
             }
             rows += 1;
         }
-        self.sizes.drain(..rows);
+        self.at += rows;
         let (chunk, rest) = self.rest.split_at(rows);
         self.rest = rest;
         Some(chunk)

@@ -6,6 +6,7 @@ use super::Session;
 use super::arena::Status;
 use super::core::Core;
 use super::relations::Eager;
+use super::strategy::padded;
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::Params;
@@ -310,7 +311,8 @@ impl Core {
     }
 
     pub(super) fn find<E: Entity>(&mut self, key: Value) -> Result<Option<Handle<E>>> {
-        self.runtime.table::<E>()?;
+        let runtime = self.runtime.clone();
+        let table = runtime.table::<E>()?;
         let Ok(wanted) = E::Key::decode(key.clone(), E::TABLE.key()) else {
             return Ok(None);
         };
@@ -325,7 +327,7 @@ impl Core {
         }
         let mut params = Params::with_capacity(1);
         params.push(key);
-        let found = self.load::<E>(&by_keys(E::TABLE, 1), params)?;
+        let found = self.load::<E>(table.by_key(), params)?;
         Ok(found
             .into_iter()
             .next()
@@ -363,8 +365,8 @@ impl Core {
 
     fn load_keys<E: Entity>(&mut self, def: &'static TableDef, keys: &[Value]) -> Result<()> {
         for chunk in keys.chunks(MOST_KEYS) {
-            // Padded to a power of two with the last key, so that few texts are kept prepared.
-            let wanted = chunk.len().next_power_of_two().min(MOST_KEYS);
+            // Padded to one of few sizes with the last key, so that few texts are kept prepared.
+            let wanted = padded(chunk.len(), MOST_KEYS);
             let mut params = Params::with_capacity(wanted);
             for i in 0..wanted {
                 params.push(chunk[i.min(chunk.len() - 1)].clone());

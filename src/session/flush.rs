@@ -94,12 +94,15 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
         return Ok(FlushReport::default());
     }
     let touched = collect(core);
-    before::run(core, &touched)?;
+    if !before::run(core, &touched)? {
+        settle(core);
+        return Ok(FlushReport::default());
+    }
     let Some(Prepared {
         mut frozen,
         plan,
         broken,
-    }) = prepare(core, None)?
+    }) = prepare(core, touched, None)?
     else {
         return Ok(FlushReport::default());
     };
@@ -118,8 +121,8 @@ pub(super) struct Prepared {
 }
 
 /// Freezes and plans once the before-hooks are done; `None` when nothing is to be written.
-pub(super) fn prepare(core: &mut Core, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
-    let frozen = freeze(core, keys)?;
+pub(super) fn prepare(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
+    let frozen = freeze(core, touched, keys)?;
     if frozen.changes.is_empty() {
         settle(core);
         return Ok(None);
@@ -157,8 +160,12 @@ pub(super) fn collect(core: &mut Core) -> Vec<Place> {
 }
 
 /// Freezes everything that was touched, by the hooks too.
-fn freeze(core: &mut Core, keys: Option<KeyMaker>) -> Result<Frozen> {
-    let places = collect(core);
+fn freeze(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Frozen> {
+    let places = if core.touched == touched {
+        touched
+    } else {
+        collect(core)
+    };
     let runtime = core.runtime.clone();
     let mut frozen = Frozen {
         now: CivilDateTime::now(),

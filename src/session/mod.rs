@@ -2,7 +2,7 @@
 //!
 //! The way of a change: `core` and `arena` hold entities and notice what is touched; `flush` collects them,
 //! `before` runs the before-hooks, `changes` freezes what is to be written, `ties` and `plan` order it,
-//! `execute` runs it with the texts of `sql`, `accept` brings it back into memory, `after` and `publish` tell
+//! `execute` runs it with the texts of `sql` in the ways of `strategy`, `accept` brings it back into memory, `after` and `publish` tell
 //! of it; `stale` names the rows that an optimistic lock found changed. `ops` are the few functions that know an entity's type.
 
 mod accept;
@@ -26,6 +26,7 @@ mod relations;
 mod retry;
 mod sql;
 mod stale;
+pub(crate) mod strategy;
 mod target;
 mod ties;
 mod tracked;

@@ -24,7 +24,7 @@ pub(crate) struct EntityOps {
     /// Sorts touched slots: stored ones by key, then new ones as they came.
     pub(crate) sort: fn(&Core, &mut Vec<u32>),
     pub(crate) name: fn(&Core, u32) -> String,
-    pub(crate) before: fn(&mut Session<InHook>, u32) -> Result<()>,
+    pub(crate) before: fn(&mut Session<InHook>, u32) -> Result<bool>,
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
     pub(crate) freeze: fn(&Core, u32, &mut Frozen) -> Result<()>,
@@ -100,7 +100,8 @@ fn sort<E: Entity>(core: &Core, slots: &mut Vec<u32>) {
     };
     slots.retain(|&slot| matches!(status(slot), Status::New | Status::Stored));
     let (mut stored, mut new): (Vec<u32>, Vec<u32>) = slots.iter().partition(|&&slot| status(slot) == Status::Stored);
-    let key = |slot: u32| arena.slots[slot as usize].stored_key();
+    // Not the stored key, which is further away: a key that was changed ends the flush.
+    let key = |slot: u32| arena.slots[slot as usize].entity.as_ref().map(|entity| entity.key());
     stored.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
     stored.dedup();
     // A slot may be listed twice when it was freed and used again.

@@ -26,8 +26,12 @@ pub(crate) fn ties(frozen: &Frozen) -> (Vec<Tie>, Vec<Why>) {
     let mut found = Found::default();
     references(frozen, &mut found);
     if gives_something_up(frozen) {
-        unique_values(frozen, &mut found);
-        children(frozen, &mut found);
+        if takes_something(frozen) {
+            unique_values(frozen, &mut found);
+        }
+        if deletes_in_circle(frozen) {
+            children(frozen, &mut found);
+        }
     }
     (found.ties, found.why)
 }
@@ -85,6 +89,28 @@ fn gives_something_up(frozen: &Frozen) -> bool {
         .changes
         .iter()
         .any(|change| change.is_delete() || (!change.is_insert() && change.columns.meets(&unique_columns(change.def))))
+}
+
+/// Whether any row takes a key or a unique value.
+fn takes_something(frozen: &Frozen) -> bool {
+    frozen
+        .changes
+        .iter()
+        .any(|change| change.is_insert() || (!change.is_delete() && change.columns.meets(&unique_columns(change.def))))
+}
+
+/// Whether a row is deleted of a table that refers to itself, or to another that refers back.
+fn deletes_in_circle(frozen: &Frozen) -> bool {
+    let mut last: Option<&'static TableDef> = None;
+    frozen.changes.iter().filter(|change| change.is_delete()).any(|change| {
+        // Deletes of one table stand together.
+        if last.is_some_and(|def| std::ptr::eq(def, change.def)) {
+            return false;
+        }
+        last = Some(change.def);
+        let mut kept = given_up(change.def).iter();
+        kept.any(|column| change.def.columns[column].reference.is_some())
+    })
 }
 
 /// A unique value is given up before it is taken.

@@ -43,4 +43,6 @@ pub(crate) use sender::{Marked, Sender, SenderOptions, SpillTo};
 pub use shutdown::Shutdown;
 pub(crate) use statement::{operation_keys, touched_by};
 pub use stats::{ConsumerStats, GroupStats, StreamStats};
+#[doc(hidden)]
+pub use wire::pack_event;
 pub(crate) use wire::{EventRecord, write_event};

@@ -37,6 +37,19 @@ impl ColumnSet {
         set
     }
 
+    /// So many columns from the first on.
+    pub(crate) fn first(columns: usize) -> Self {
+        let mut set = ColumnSet::EMPTY;
+        for (word, bits) in set.0.iter_mut().enumerate() {
+            *bits = match columns.saturating_sub(word * 64) {
+                0 => 0,
+                left @ 1..64 => (1 << left) - 1,
+                _ => u64::MAX,
+            };
+        }
+        set
+    }
+
     /// Adds a column. A position beyond [`MAX_COLUMNS`] is ignored.
     #[inline]
     pub fn insert(&mut self, column: usize) {
@@ -123,6 +136,12 @@ mod tests {
         assert!(!set.has(64) && set.has(255));
         assert!(set.meets(&ColumnSet::of(&[255])));
         assert!(!set.meets(&ColumnSet::of(&[254])));
+        for columns in [0, 1, 63, 64, 65, 256] {
+            assert_eq!(
+                ColumnSet::first(columns).iter().collect::<Vec<_>>(),
+                (0..columns).collect::<Vec<_>>()
+            );
+        }
         assert_eq!(
             set.without(&ColumnSet::of(&[0]))
                 .union(&ColumnSet::of(&[1]))

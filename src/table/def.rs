@@ -314,10 +314,7 @@ impl TableDef {
 
     /// Every column's position.
     pub(crate) fn all(&self) -> ColumnSet {
-        (0..self.columns.len()).fold(ColumnSet::EMPTY, |mut set, column| {
-            set.insert(column);
-            set
-        })
+        ColumnSet::first(self.columns.len())
     }
 
     /// The columns that no event ever shows: timestamps, version and soft-delete mark

@@ -8,6 +8,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, Opts, OptsBuilder};
 
 use crate::error::{Context, Error, Result};
+use crate::servers::Settings;
 use crate::supervisor::Supervisor;
 use crate::version::{ServerKind, ServerVersion};
 use crate::wait::wait_until;
@@ -35,7 +36,7 @@ pub struct MysqlServer {
 }
 
 impl MysqlServer {
-    pub(crate) fn start(durable: bool) -> Result<Self> {
+    pub(crate) fn start(settings: Settings) -> Result<Self> {
         let program = program::mysql_program()?;
         let version = template::version_of(&program)?;
         let supervisor = Supervisor::new("headwater-mysql-")?;
@@ -49,7 +50,7 @@ impl MysqlServer {
         server.write_init_file()?;
         for attempt in 1.. {
             server.port = port::free()?;
-            let arguments = server.arguments(durable)?;
+            let arguments = server.arguments(settings)?;
             server.supervisor.launch(&program, &arguments)?;
             match server.wait_until_it_answers() {
                 Ok(version) => {
@@ -146,7 +147,7 @@ impl MysqlServer {
         fs::write(&path, text).context(|| format!("write {}", path.display()))
     }
 
-    fn arguments(&self, durable: bool) -> Result<Vec<String>> {
+    fn arguments(&self, settings: Settings) -> Result<Vec<String>> {
         let folder = self.supervisor.folder();
         let inside = |name: &str| folder.join(name).display().to_string();
         let mut arguments = vec![
@@ -168,10 +169,18 @@ impl MysqlServer {
             "--skip-name-resolve",
             "--max-connections=300",
             "--character-set-server=utf8mb4",
-            "--performance-schema=OFF",
-            "--innodb-buffer-pool-size=67108864",
             "--innodb-buffer-pool-dump-at-shutdown=OFF",
             "--innodb-buffer-pool-load-at-startup=OFF",
+        ]);
+        if settings == Settings::Stock {
+            if self.version.kind == ServerKind::MySql {
+                add(&["--skip-log-bin", "--mysqlx=OFF", "--secure-file-priv=NULL"]);
+            }
+            return Ok(arguments);
+        }
+        add(&[
+            "--performance-schema=OFF",
+            "--innodb-buffer-pool-size=67108864",
             // The kernel's limit of asynchronous requests is shared by all servers of a machine.
             "--innodb-use-native-aio=OFF",
         ]);
@@ -184,7 +193,7 @@ impl MysqlServer {
                 "--innodb-redo-log-capacity=8388608",
             ]),
         }
-        add(if durable {
+        add(if settings == Settings::Durable {
             &["--innodb-flush-log-at-trx-commit=1"]
         } else {
             &["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=OFF"]

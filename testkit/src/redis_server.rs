@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use redis::Connection;
 
 use crate::error::{Context, Result};
+use crate::servers::Settings;
 use crate::supervisor::Supervisor;
 use crate::wait::wait_until;
 use crate::{port, program};
@@ -28,7 +29,7 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    pub(crate) fn start(durable: bool) -> Result<Self> {
+    pub(crate) fn start(settings: Settings) -> Result<Self> {
         let program = program::redis_program()?;
         let supervisor = Supervisor::new("headwater-redis-")?;
         let data = supervisor.folder().join("data");
@@ -36,7 +37,7 @@ impl RedisServer {
         let mut server = Self { supervisor, port: 0 };
         for attempt in 1.. {
             server.port = port::free()?;
-            let arguments = server.arguments(durable);
+            let arguments = server.arguments(settings);
             server.supervisor.launch(&program, &arguments)?;
             match server.wait_until_it_answers() {
                 Ok(()) => break,
@@ -111,7 +112,8 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    fn arguments(&self, durable: bool) -> Vec<String> {
+    fn arguments(&self, settings: Settings) -> Vec<String> {
+        let durable = settings == Settings::Durable;
         let data = self.supervisor.folder().join("data");
         let port = self.port.to_string();
         let data = data.display().to_string();

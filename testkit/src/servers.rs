@@ -128,6 +128,17 @@ fn not_private(server: &'static str, there: bool) -> Error {
     }
 }
 
+/// What a private server is tuned for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settings {
+    /// Tests: nothing outlives the process.
+    Fast,
+    /// Nothing that was acknowledged is lost in a crash.
+    Durable,
+    /// Measuring: as installed.
+    Stock,
+}
+
 /// Settings of [`Servers`].
 ///
 /// # Example
@@ -145,7 +156,7 @@ fn not_private(server: &'static str, there: bool) -> Error {
 #[must_use]
 pub struct ServersBuilder {
     private: bool,
-    durable: bool,
+    settings: Settings,
     mysql: bool,
     redis: bool,
 }
@@ -154,7 +165,7 @@ impl Default for ServersBuilder {
     fn default() -> Self {
         Self {
             private: false,
-            durable: false,
+            settings: Settings::Fast,
             mysql: true,
             redis: true,
         }
@@ -172,7 +183,14 @@ impl ServersBuilder {
     /// InnoDB flushes its log at every commit, Redis its append-only file at every command.
     /// Off by default, which is faster.
     pub fn durable(mut self, durable: bool) -> Self {
-        self.durable = durable;
+        self.settings = if durable { Settings::Durable } else { Settings::Fast };
+        self
+    }
+
+    /// Private servers run with the settings that they have where nobody sets any, for measuring: MySQL with its own
+    /// buffer pool and log, flushed at every commit, Redis without a file.
+    pub fn stock(mut self) -> Self {
+        self.settings = Settings::Stock;
         self
     }
 
@@ -202,11 +220,11 @@ impl ServersBuilder {
             }
         };
         let mysql = match self.mysql {
-            true => Some(Arc::new(Mysql::new(named(MYSQL_URL)?, self.durable)?)),
+            true => Some(Arc::new(Mysql::new(named(MYSQL_URL)?, self.settings)?)),
             false => None,
         };
         let redis = match self.redis {
-            true => Some(Arc::new(Redis::new(named(REDIS_URL)?, self.durable)?)),
+            true => Some(Arc::new(Redis::new(named(REDIS_URL)?, self.settings)?)),
             false => None,
         };
         Ok(Servers { mysql, redis })
@@ -229,9 +247,9 @@ fn from_environment(variable: &str) -> Result<Option<String>> {
 }
 
 impl Mysql {
-    fn new(named: Option<String>, durable: bool) -> Result<Self> {
+    fn new(named: Option<String>, settings: Settings) -> Result<Self> {
         let Some(text) = named else {
-            let server = MysqlServer::start(durable)?;
+            let server = MysqlServer::start(settings)?;
             return Ok(Self {
                 url: Url::mysql(&format!("mysql://127.0.0.1:{}", server.port()), "")?,
                 root: server.root(),
@@ -268,11 +286,11 @@ impl Mysql {
 }
 
 impl Redis {
-    fn new(named: Option<String>, durable: bool) -> Result<Self> {
+    fn new(named: Option<String>, settings: Settings) -> Result<Self> {
         let (url, private) = match named {
             Some(text) => (Url::redis(&text, REDIS_URL)?, None),
             None => {
-                let server = RedisServer::start(durable)?;
+                let server = RedisServer::start(settings)?;
                 (Url::redis(&server.url(), "")?, Some(server))
             }
         };

@@ -1,23 +1,62 @@
-//! `cargo xtask bench`: the benches on servers that flush as servers in production do.
+//! `cargo xtask bench`: all cases beside the bare driver, in one table, on servers that flush as in production.
 
-use headwater_testkit::{MYSQL_URL, REDIS_URL, Servers};
+use std::process::ExitCode;
 
 use crate::run::{cargo, pass_on};
 use crate::{Outcome, servers};
 
+/// The environment variable that tells the benches on which processor they run.
+const PROCESSOR: &str = "HEADWATER_BENCH_CPU";
+
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let (no_install, arguments) = match arguments.split_first() {
-        Some((first, rest)) if first == "--no-install" => (true, rest),
-        _ => (false, arguments),
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    servers::ensure(has("--no-install"))?;
+    let passed_on: Vec<&String> = arguments
+        .iter()
+        .filter(|argument| *argument != "--no-install" && *argument != "--peers")
+        .collect();
+    if has("--peers") {
+        return peers(&passed_on, has("--no-install"));
+    }
+    let run = |bench: &str, arguments: &[&String]| {
+        let mut command = cargo();
+        command.args(["bench", "--quiet", "--all-features", "--bench", bench, "--"]);
+        command.args(arguments);
+        if std::env::var_os(PROCESSOR).is_none() {
+            command.env(PROCESSOR, "0");
+        }
+        let status = command
+            .status()
+            .map_err(|error| format!("cannot run {:?}: {error}", command.get_program()))?;
+        Ok::<bool, String>(status.success())
     };
-    servers::ensure(no_install)?;
-    let servers = Servers::builder().durable(true).start()?;
-    let database = servers.database()?;
-    pass_on(
-        cargo()
-            .args(["bench", "--all-features"])
-            .args(arguments)
-            .env(MYSQL_URL, database.mysql_url())
-            .env(REDIS_URL, database.redis_url()),
-    )
+    // Before the others, because it is quick.
+    let memory = !has("--only") || has("memory");
+    let check: Vec<&String> = passed_on.iter().copied().filter(|word| *word == "--check").collect();
+    let memory = !memory || run("memory", &check)?;
+    let all = run("compare", &passed_on)?;
+    Ok(if memory && all {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Diesel and SeaORM beside us, by a package of its own.
+fn peers(arguments: &[&String], no_install: bool) -> Outcome {
+    servers::ensure_client_library(no_install)?;
+    let mut command = cargo();
+    command.args([
+        "run",
+        "--quiet",
+        "--release",
+        "--manifest-path",
+        "benches/peers/Cargo.toml",
+        "--",
+    ]);
+    command.args(arguments);
+    if std::env::var_os(PROCESSOR).is_none() {
+        command.env(PROCESSOR, "0");
+    }
+    pass_on(&mut command)
 }

@@ -17,7 +17,9 @@ tasks:
     test  [--no-install] [-- ARGS]          run all tests; ARGS go to cargo test
     demo  [--no-install] [NAME] [-- ARGS]   run the example NAME (quickstart) on fresh databases;
                                             ARGS go to the example
-    bench [--no-install] [ARGS]             run the benches on durable servers; ARGS go to cargo bench
+    bench [--no-install] [--peers] [--check] [--only TEXT] [--rounds N]
+                                            all benches beside the bare driver, as one table; --check fails
+                                            when a goal is missed; --peers shows Diesel and SeaORM as well
     crash [--no-install] [OPTIONS]          kill processes and servers under load, then look for events
                                             that are lost or doubled; --help lists the options
     help                                    print this

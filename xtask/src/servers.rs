@@ -175,6 +175,38 @@ fn install_missing(mysql: bool, redis: bool, no_install: bool, or: &str) -> Resu
     Ok(())
 }
 
+/// Returns once the C library is installed that Diesel is linked with.
+///
+/// # Errors
+///
+/// When it is missing and cannot, or must not, be installed.
+pub(crate) fn ensure_client_library(no_install: bool) -> Result<(), String> {
+    let answers = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    if answers("mariadb_config", &["--libs"])
+        || answers("mysql_config", &["--libs"])
+        || answers("pkg-config", &["--exists", "libmariadb"])
+    {
+        return Ok(());
+    }
+    const LIBRARY: &str = "libmariadb-dev";
+    let manager = MANAGERS.iter().find(|manager| manager.program == "apt-get");
+    let Some(manager) = manager.filter(|manager| is_there(manager.program) && !no_install) else {
+        return Err(format!(
+            "Diesel needs the C client library of MariaDB or MySQL; on Debian it is in {LIBRARY}"
+        ));
+    };
+    let sudo = manager.as_root && !is_root();
+    let shown = [if sudo { &["sudo"][..] } else { &[] }, manager.command, &[LIBRARY]]
+        .concat()
+        .join(" ");
+    eprintln!("installing the library that Diesel is linked with: {shown}");
+    install(manager, &[LIBRARY], sudo, &shown)
+}
+
 /// Distributions are replacing Redis by Valkey, some early and some late.
 fn redis_package(manager: &Manager) -> &'static str {
     let Some(other) = manager.other_redis else {

@@ -29,6 +29,7 @@ fn found(stream: &str, flush: FlushType, ops: Option<(&str, &str)>) -> Found {
         flush,
         ops: ops.map(|(old, new)| (old.to_owned(), new.to_owned())),
         id: String::new(),
+        entry: String::new(),
     }
 }
 

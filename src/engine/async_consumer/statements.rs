@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{Connection, Params};
 use crate::runtime::Runtime;
+use crate::session::strategy::most_inserted;
 use crate::stream::Param;
 use crate::stream::operation::Operation;
 use crate::table::Value;
@@ -98,7 +99,7 @@ impl<'c, 'a> Runner<'c, 'a> {
             let rows = joined.rows + insert.rows;
             joined.insert.head == insert.head
                 && joined.insert.row == insert.row
-                && rows <= server.insert_rows()
+                && rows <= most_inserted(server.flavour)
                 && rows * insert.width <= MOST_PLACEHOLDERS
                 && joined.bytes + bytes <= server.max_packet / 4 * 3
         });

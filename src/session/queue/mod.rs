@@ -41,7 +41,7 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         mut frozen,
         plan,
         broken,
-    }) = flush::prepare(core, Some(KeyMaker::new(runtime.clone())))?
+    }) = flush::prepare(core, touched, Some(KeyMaker::new(runtime.clone())))?
     else {
         return Ok(FlushReport::default());
     };

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 
@@ -24,7 +24,8 @@ use crate::stream::event::DirtyEvent;
 /// ```
 pub struct Event {
     entry: Entry,
-    id: String,
+    /// Its id as text, once somebody asked.
+    id: OnceLock<String>,
     group: Arc<Group>,
     deliveries: u32,
     acked: AtomicBool,
@@ -33,7 +34,7 @@ pub struct Event {
 impl Event {
     pub(super) fn new(entry: Entry, group: Arc<Group>, deliveries: u32) -> Self {
         Event {
-            id: entry.id.to_string(),
+            id: OnceLock::new(),
             entry,
             group,
             deliveries,
@@ -49,7 +50,7 @@ impl Event {
     /// # }
     /// ```
     pub fn id(&self) -> &str {
-        &self.id
+        self.id.get_or_init(|| self.entry.id.to_string())
     }
 
     /// The stream it was read from.
@@ -213,7 +214,7 @@ impl Event {
 
     /// Stream and id, for errors.
     pub(super) fn place(&self) -> String {
-        format!("{} {}", self.group.stream, self.id)
+        format!("{} {}", self.group.stream, self.id())
     }
 
     fn malformed(&self, error: Error) -> Error {
@@ -246,7 +247,7 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
             .field("stream", &self.group.stream)
-            .field("id", &self.id)
+            .field("id", &self.id())
             .field("event_id", &self.event_id())
             .field("bytes", &self.payload().len())
             .field("deliveries", &self.deliveries)

@@ -158,11 +158,6 @@ impl Group {
         }
     }
 
-    /// How many commands `pack_ack` packs for this many entries.
-    pub(crate) fn ack_commands(ids: usize) -> usize {
-        ids.div_ceil(IDS_PER_CALL)
-    }
-
     /// Reads the answers to `pack_ack`: how many entries were pending until now.
     pub(crate) fn acked(&self, link: &mut Link, ids: &[EntryId], replies: Vec<Reply>) -> Result<u64, Failure> {
         let mut acked = 0;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::event::{Event, entity_of};
-use super::group::{Group, Pending, group_is_gone};
+use super::group::{Pending, group_is_gone};
 use super::waiting::{Held, MOST, now_ms};
 use super::{Consumer, HandlerResult, Recovery, Trouble};
 use crate::redis::{Commands, Entry, EntryId, Failure};
@@ -197,13 +197,9 @@ impl Consumer {
             let mut commands = Commands::new();
             group.pack_ack(&mut commands, &acks);
             group.pack_read(&mut commands, name, count, (!block.is_zero()).then_some(block));
-            let mut replies = link.run_blocking(&commands, block)?;
-            let entries = replies.split_off(Group::ack_commands(acks.len()));
+            let (replies, read) = link.run_reading(&commands, block)?;
             group.acked(link, &acks, replies)?;
-            match entries.into_iter().next() {
-                Some(reply) => group.read(link, reply),
-                None => Ok(Vec::new()),
-            }
+            read.or_else(|reply| group.read(link, reply))
         });
         if let Err(failure) = &result
             && !group_is_gone(failure)

@@ -41,6 +41,31 @@ pub(crate) fn write_event(buffer: &mut Vec<u8>, record: &EventRecord<'_>, wire: 
     }
 }
 
+/// For the benches: adds the bytes of an update's event to the buffer.
+///
+/// # Errors
+///
+/// As `write_event`.
+#[doc(hidden)]
+pub fn pack_event(
+    buffer: &mut Vec<u8>,
+    table: &'static TableDef,
+    key: &Value,
+    changes: &[(usize, Value, Value)],
+) -> Result<()> {
+    let flush = FlushType::Update;
+    write_event(
+        buffer,
+        &EventRecord {
+            table,
+            key,
+            flush,
+            changes,
+        },
+        Wire::Documented,
+    )
+}
+
 /// The bytes of an event that was read or made by hand; see [`DirtyEvent::to_bytes`].
 pub(in crate::stream) fn write_dirty_event(event: &DirtyEvent, wire: Wire) -> Result<Vec<u8>> {
     let mut buffer = Vec::new();

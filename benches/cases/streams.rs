@@ -1,0 +1,263 @@
+//! Sending events, what a flush pays for them, and consuming.
+
+use std::time::Duration;
+
+use headwater::prelude::*;
+use headwater::stream::Shutdown;
+use headwater_testkit::redis::{self, Value};
+
+use super::update;
+use crate::support::case::{Case, Goal, Side, Started, side};
+use crate::support::pin;
+use crate::support::users::{Status, User, fill};
+use crate::support::world::World;
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = vec![Case::new("send/100000", Goal::Ratio(1.15), send)];
+    for rows in [1, 10, 100] {
+        let goal = Goal::Beyond(Duration::from_micros(10));
+        let case = Case::new(format!("flush_stream/{rows}"), goal, move |world| {
+            with_stream(world, rows)
+        });
+        cases.push(case.against(Some("no stream")));
+    }
+    for count in [100, 1000] {
+        cases.push(Case::new(format!("consume/{count}"), Goal::Ratio(1.20), move |world| {
+            consuming(world, count)
+        }));
+    }
+    cases
+}
+
+const EVENTS: Stream = Stream::new("BenchEvents");
+const BARE: &str = "BareEvents";
+
+/// [`User`] with a stream.
+#[derive(Debug, Clone, Default, PartialEq, Table)]
+#[table(name = "bench_users", stream(EVENTS))]
+struct Published {
+    #[column(id)]
+    id: u64,
+    name: String,
+    email: String,
+    status: Status,
+    age: Option<u32>,
+    balance: Option<f64>,
+    active: bool,
+}
+impl Entity for Published {}
+
+/// As long as the event of an update of two columns.
+fn payload(n: usize) -> Vec<u8> {
+    let mut payload = format!("event {n}").into_bytes();
+    payload.resize(150, b'x');
+    payload
+}
+
+/// Handed over to the sender, and in Redis.
+fn send(world: &World) -> Started {
+    const MANY: usize = 100_000;
+    /// The driver's batches; more at once do not make it faster.
+    const BATCH: usize = 1000;
+    let site = world.site_of::<Published>();
+    let engine = site.engine.clone();
+    let mut server = site.database.redis().unwrap();
+    let payloads = || -> Vec<Vec<u8>> { (0..MANY).map(payload).collect() };
+    let headwater = side(
+        move || {
+            redis::cmd("DEL").arg(EVENTS.name()).exec(&mut server).unwrap();
+            payloads()
+        },
+        move |payloads| {
+            let before = engine.delivery().sent;
+            for parcel in payloads.chunks_mut(100) {
+                let parcel = parcel.iter_mut().map(std::mem::take).collect();
+                headwater::__private::send(&engine, &EVENTS, parcel).unwrap();
+            }
+            while engine.delivery().sent - before < MANY as u64 {
+                std::thread::yield_now();
+            }
+        },
+    );
+    let (mut server, mut connection) = (site.database.redis().unwrap(), site.database.redis().unwrap());
+    let driver = side(
+        move || {
+            redis::cmd("DEL").arg(BARE).exec(&mut server).unwrap();
+            payloads()
+        },
+        move |payloads| {
+            for batch in payloads.chunks(BATCH) {
+                let mut pipe = redis::pipe();
+                for (payload, n) in batch.iter().zip(0u64..) {
+                    // Event ids are part of the work.
+                    let id = ulid(n);
+                    pipe.cmd("XADD")
+                        .arg(BARE)
+                        .arg("*")
+                        .arg("s")
+                        .arg(&payload[..])
+                        .arg("e")
+                        .arg(&id[..])
+                        .ignore();
+                }
+                pipe.exec(&mut connection).unwrap();
+            }
+        },
+    );
+    Started::on(site, vec![("headwater", headwater), ("driver", driver)])
+}
+
+/// Something as long as an event id.
+fn ulid(n: u64) -> [u8; 26] {
+    let mut id = [b'0'; 26];
+    let mut rest = n;
+    for digit in id.iter_mut().rev().take(8) {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    id
+}
+
+/// All rows to the same value, with the stream and without.
+fn with_stream(world: &World, rows: u64) -> Started {
+    let mut site = world.site_of::<Published>();
+    fill(&mut site.bare, 1000);
+    let plain_engine = Engine::builder()
+        .mysql(site.database.mysql_url())
+        .entity::<User>()
+        .build()
+        .unwrap();
+    let age = |turn: u64| Some(u32::try_from(1000 + turn % 1_000_000).unwrap_or_default());
+    let engine = site.engine.clone();
+    let mut with = update::headwater(&engine, &site.place, rows, move |user: &mut Published, _, turn| {
+        user.age = age(turn)
+    });
+    let without = update::headwater(&plain_engine, &site.place, rows, move |user: &mut User, _, turn| {
+        user.age = age(turn)
+    });
+    // The sender has a processor of its own, as in production, and nothing to do when the next flush begins.
+    let mut apart = false;
+    let with: Side = Box::new(move |times| {
+        if !std::mem::replace(&mut apart, true) {
+            pin::apart("headwater-sende");
+        }
+        (0..times)
+            .map(|_| {
+                let took = with(1);
+                while engine.delivery().queued > 0 {
+                    std::thread::yield_now();
+                }
+                took
+            })
+            .sum()
+    });
+    Started::on(site, vec![("headwater", with), ("no stream", without)])
+}
+
+/// Reads, handles, acknowledges and deletes 10,000 events.
+fn consuming(world: &World, count: usize) -> Started {
+    const MANY: usize = 10_000;
+    let site = world.site_of::<Published>();
+    let fill = |server: &mut redis::Connection, stream: &str, group: &str| {
+        redis::cmd("DEL").arg(stream).exec(server).unwrap();
+        let mut group_command = redis::cmd("XGROUP");
+        group_command
+            .arg("CREATE")
+            .arg(stream)
+            .arg(group)
+            .arg("0")
+            .arg("MKSTREAM")
+            .exec(server)
+            .unwrap();
+        for first in (0..MANY).step_by(1000) {
+            let mut pipe = redis::pipe();
+            for n in first..first + 1000 {
+                pipe.cmd("XADD")
+                    .arg(stream)
+                    .arg("*")
+                    .arg("s")
+                    .arg(payload(n))
+                    .arg("e")
+                    .arg(&ulid(n as u64)[..])
+                    .ignore();
+            }
+            pipe.exec(server).unwrap();
+        }
+    };
+    let mut server = site.database.redis().unwrap();
+    let mut consumer = site
+        .engine
+        .consumer(&EVENTS)
+        .group("bench")
+        .batch(count)
+        .single()
+        .unwrap();
+    let headwater = side(
+        move || fill(&mut server, EVENTS.name(), "bench"),
+        move |()| {
+            let shutdown = Shutdown::new();
+            let mut seen = 0;
+            consumer
+                .run(&shutdown, |events| {
+                    seen += events.iter().filter(|event| event.payload().len() == 150).count();
+                    if seen >= MANY {
+                        shutdown.request();
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(seen, MANY);
+        },
+    );
+    let (mut server, mut connection) = (site.database.redis().unwrap(), site.database.redis().unwrap());
+    let driver = side(
+        move || fill(&mut server, BARE, "bench"),
+        move |()| {
+            let read = |pipe: &mut redis::Pipeline| {
+                let command = pipe.cmd("XREADGROUP").arg("GROUP").arg("bench").arg("one");
+                command.arg("COUNT").arg(count).arg("STREAMS").arg(BARE).arg(">");
+            };
+            let mut seen = 0;
+            let mut pipe = redis::pipe();
+            read(&mut pipe);
+            while seen < MANY {
+                // The answers are taken as they come: the crate's own type for them makes a map of each entry.
+                let mut replies: Vec<Value> = pipe.query(&mut connection).unwrap();
+                let entries = entries(replies.pop().unwrap());
+                let mut ids: Vec<Vec<u8>> = Vec::with_capacity(entries.len());
+                for (id, payload) in entries {
+                    seen += usize::from(payload.len() == 150);
+                    ids.push(id);
+                }
+                pipe = redis::pipe();
+                pipe.cmd("XACK").arg(BARE).arg("bench").arg(&ids);
+                pipe.cmd("XDEL").arg(BARE).arg(&ids);
+                if seen < MANY {
+                    read(&mut pipe);
+                }
+            }
+            pipe.exec(&mut connection).unwrap();
+        },
+    );
+    Started::on(site, vec![("headwater", headwater), ("driver", driver)])
+}
+
+/// Id and payload of each entry in the answer to XREADGROUP.
+fn entries(reply: Value) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let list = |value: Value| match value {
+        Value::Array(list) => list,
+        other => panic!("{other:?} is no list"),
+    };
+    let bytes = |value: Value| match value {
+        Value::BulkString(bytes) => bytes,
+        other => panic!("{other:?} are no bytes"),
+    };
+    let mut stream = list(list(reply).remove(0));
+    let entries = list(stream.pop().unwrap()).into_iter().map(|entry| {
+        let mut entry = list(entry).into_iter();
+        let id = bytes(entry.next().unwrap());
+        let payload = bytes(list(entry.next().unwrap()).swap_remove(1));
+        (id, payload)
+    });
+    entries.collect()
+}

@@ -1,0 +1,171 @@
+//! Rounds in which the sides take turns, and the table of what came out.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::case::{Case, Goal, Started};
+use super::world::World;
+
+/// How long one side works at a time.
+const SLICE: Duration = Duration::from_millis(1);
+/// How long each side works in a round.
+const ROUND: Duration = Duration::from_millis(40);
+
+/// What came out of a case.
+pub(crate) struct Outcome {
+    pub(crate) name: String,
+    pub(crate) goal: Goal,
+    /// Names of the sides, the median time of one piece of work, and the median ratio of the first side to each.
+    pub(crate) sides: Vec<(&'static str, Duration, f64)>,
+    /// What the goal is about: a ratio, or nanoseconds.
+    pub(crate) reached: f64,
+}
+
+impl Outcome {
+    /// Whether the goal is reached.
+    pub(crate) fn is_met(&self) -> bool {
+        match self.goal {
+            Goal::Ratio(most) => self.reached <= most,
+            Goal::Within(most) | Goal::Beyond(most) => self.reached <= nanos(most),
+        }
+    }
+}
+
+fn nanos(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e9
+}
+
+/// The middle value.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
+
+/// Measures a case. In a round the sides take turns in short slices, so that what disturbs one disturbs all.
+pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&Case, &mut Started)) -> Outcome {
+    let mut started = case.start(world);
+    add(case, &mut started);
+    if let Some(fresh) = &mut started.fresh {
+        fresh();
+    }
+    // Now their connections are open.
+    started.sides.iter_mut().for_each(|(_, side)| {
+        let _ = side(1);
+    });
+    if let Some(database) = &started.database {
+        world.pin(database);
+    }
+    let slices: Vec<u64> = started.sides.iter_mut().map(|(_, side)| calibrate(side)).collect();
+    let mut times = vec![vec![0.0; rounds]; started.sides.len()];
+    for round in 0..rounds {
+        if let Some(fresh) = &mut started.fresh {
+            fresh();
+        }
+        let count = started.sides.len();
+        let mut slice_times: Vec<Vec<f64>> = vec![Vec::new(); count];
+        let mut sums = vec![Duration::ZERO; count];
+        let mut turn = round;
+        while turn == round || sums.iter().all(|sum| *sum < ROUND) {
+            for i in 0..count {
+                // Forth and back, so that nobody is always the one who comes after somebody.
+                let at = if turn % 2 == 0 { i } else { count - 1 - i };
+                let took = (started.sides[at].1)(slices[at]);
+                sums[at] += took;
+                slice_times[at].push(nanos(took) / slices[at] as f64);
+            }
+            turn += 1;
+        }
+        for (at, slice_times) in slice_times.into_iter().enumerate() {
+            times[at][round] = median(slice_times);
+        }
+    }
+    let against = |other: usize, of: &dyn Fn(f64, f64) -> f64| {
+        median(
+            times[0]
+                .iter()
+                .zip(&times[other])
+                .map(|(&own, &other)| of(own, other))
+                .collect(),
+        )
+    };
+    let ratio = |own: f64, other: f64| own / other;
+    let reached = match case.goal {
+        Goal::Ratio(_) => against(1, &ratio),
+        Goal::Within(_) => median(times[0].clone()),
+        Goal::Beyond(_) => against(1, &|own, other| own - other),
+    };
+    let sides = started.sides.iter().enumerate().map(|(i, (name, _))| {
+        let time = Duration::from_secs_f64(median(times[i].clone()) / 1e9);
+        (*name, time, against(i, &ratio))
+    });
+    Outcome {
+        name: case.name.clone(),
+        goal: case.goal,
+        sides: sides.collect(),
+        reached,
+    }
+}
+
+/// Warms a side up and finds how often its work fits into a slice.
+fn calibrate(side: &mut super::case::Side) -> u64 {
+    let mut times = 1;
+    loop {
+        let took = side(times);
+        if took * 2 >= SLICE || times >= 1 << 24 {
+            let one = took.as_secs_f64() / times as f64;
+            return ((SLICE.as_secs_f64() / one) as u64).max(1);
+        }
+        times *= 2;
+    }
+}
+
+/// One line of the table.
+pub(crate) fn line(outcome: &Outcome, compared: bool) -> String {
+    let mut line = format!("{:<26}", outcome.name);
+    let ratio = |value: f64| format!("{value:.2}");
+    for (i, (_, time, against)) in outcome.sides.iter().enumerate() {
+        let _ = write!(line, " {:>10}", shown(*time));
+        if i > 1 {
+            let _ = write!(line, " {:>6}", ratio(1.0 / against));
+        }
+    }
+    if outcome.sides.len() < 2 {
+        let _ = write!(line, " {:>10}", "");
+    }
+    if compared {
+        let reached = match outcome.goal {
+            Goal::Ratio(_) => ratio(outcome.reached),
+            Goal::Within(_) => shown(Duration::from_secs_f64(outcome.reached.max(0.0) / 1e9)),
+            Goal::Beyond(_) => format!("+{}", shown(Duration::from_secs_f64(outcome.reached.max(0.0) / 1e9))),
+        };
+        let verdict = if outcome.is_met() { "ok" } else { "OVER" };
+        let _ = write!(line, " {reached:>9} {:>8}  {verdict}", outcome.goal.to_string());
+    }
+    line
+}
+
+/// The head of the table.
+pub(crate) fn head() -> String {
+    format!(
+        "{:<26} {:>10} {:>10} {:>9} {:>8}",
+        "case", "headwater", "driver", "ratio", "goal"
+    )
+}
+
+/// A time with three digits.
+pub(crate) fn shown(time: Duration) -> String {
+    let nanos = nanos(time);
+    let (value, unit) = match nanos {
+        n if n < 1e3 => (n, "ns"),
+        n if n < 1e6 => (n / 1e3, "us"),
+        n if n < 1e9 => (n / 1e6, "ms"),
+        n => (n / 1e9, "s"),
+    };
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$} {unit}")
+}

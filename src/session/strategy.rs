@@ -1,0 +1,120 @@
+//! Which statement writes rows best and how many rows it takes, by server and number of rows. Pure.
+//!
+//! A statement must be prepared once to be fast and costs its server memory for as long as it is kept, so that there
+//! must be few sizes; and each statement costs a round trip, so that there must be few statements. Same changes, same
+//! statements: nothing here depends on what was run before.
+
+use crate::mysql::Flavour;
+
+/// How rows of one shape are changed to different values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// One statement for each row.
+    RowByRow,
+    /// A join with a table of the values.
+    Join,
+}
+
+/// Rows beyond which a statement only gets slower.
+pub(super) const MOST_ROWS: usize = 1024;
+
+/// Up to here an INSERT has exactly the rows that there are.
+const EXACT: usize = 128;
+
+/// How rows that get different values are updated.
+//
+// Not by MariaDB's command for many rows (COM_STMT_BULK_EXECUTE), which is faster up to some 20 of them: on a table with
+// triggers its count of rows is wrong, and a row that somebody else has changed or deleted would go unnoticed.
+pub(super) fn update_way(flavour: Flavour, rows: usize, joinable: bool) -> Way {
+    // So many statements are as fast as a join of so many rows.
+    let few = match flavour {
+        Flavour::MariaDb => 3,
+        Flavour::MySql => 2,
+    };
+    if rows <= few || !joinable {
+        Way::RowByRow
+    } else {
+        Way::Join
+    }
+}
+
+/// The most rows of one INSERT.
+pub(crate) fn most_inserted(flavour: Flavour) -> usize {
+    match flavour {
+        Flavour::MariaDb => MOST_ROWS,
+        // Large prepared statements get slower by the row here.
+        Flavour::MySql => 192,
+    }
+}
+
+/// How many of the rows that are left the next INSERT takes: all if they are few, else the greatest of few sizes.
+pub(super) fn inserted(left: usize, most: usize) -> usize {
+    let left = left.min(most);
+    if left <= EXACT { left } else { step_below(left) }
+}
+
+/// The size of a statement that can have more places than rows: some more than these, so that there are few sizes.
+pub(crate) fn padded(rows: usize, most: usize) -> usize {
+    let below = step_below(rows);
+    let padded = if below == rows { rows } else { below + step(below) };
+    padded.min(most).max(rows)
+}
+
+/// The greatest size up to this number; there are four between each power of two and the next.
+fn step_below(rows: usize) -> usize {
+    let step = step(rows);
+    rows / step * step
+}
+
+fn step(rows: usize) -> usize {
+    rows.checked_ilog2().map_or(1, |power| 1 << power.saturating_sub(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(mut left: usize, most: usize) -> Vec<usize> {
+        let mut pieces = Vec::new();
+        while left > 0 {
+            pieces.push(inserted(left, most));
+            left -= inserted(left, most);
+        }
+        pieces
+    }
+
+    #[test]
+    fn inserts_of_any_number_of_rows_have_few_sizes() {
+        assert_eq!(pieces(1, 1024), [1]);
+        assert_eq!(pieces(128, 1024), [128]);
+        assert_eq!(pieces(737, 1024), [640, 97]);
+        assert_eq!(pieces(1000, 1024), [896, 104]);
+        assert_eq!(pieces(2050, 1024), [1024, 1024, 2]);
+        assert_eq!(pieces(400, 192), [192, 192, 16]);
+        assert_eq!(pieces(7, 3), [3, 3, 1]);
+        let sizes: std::collections::BTreeSet<usize> = (1..5000).flat_map(|rows| pieces(rows, 1024)).collect();
+        assert_eq!(sizes.len(), 128 + 12);
+    }
+
+    #[test]
+    fn places_are_few_more_than_rows() {
+        let all: Vec<usize> = [0, 1, 2, 7, 9, 10, 11, 100, 737, 1000, 1024]
+            .map(|rows| padded(rows, 1024))
+            .into();
+        assert_eq!(all, [0, 1, 2, 7, 10, 10, 12, 112, 768, 1024, 1024]);
+        assert_eq!(padded(900, 910), 910);
+        for rows in 1..3000 {
+            let padded = padded(rows, 4096);
+            assert!(padded >= rows && padded * 4 <= rows * 5, "{rows}: {padded}");
+        }
+    }
+
+    #[test]
+    fn one_row_is_changed_by_one_statement() {
+        for flavour in [Flavour::MariaDb, Flavour::MySql] {
+            assert_eq!(update_way(flavour, 1, true), Way::RowByRow);
+            assert_eq!(update_way(flavour, 100, true), Way::Join);
+            assert_eq!(update_way(flavour, 100, false), Way::RowByRow);
+        }
+    }
+}
