@@ -149,7 +149,11 @@ pub(crate) fn touch(table: &str, what: &str, values: &[&[u8]]) -> u64 {
 
 /// The number of a row.
 pub(crate) fn touch_row(table: &str, key: &Value) -> u64 {
-    touch(table, "", &[&key_bytes(key)])
+    match key {
+        Value::Text(text) => touch(table, "", &[text.as_bytes()]),
+        Value::Bytes(bytes) => touch(table, "", &[bytes]),
+        other => touch(table, "", &[&key_bytes(other)]),
+    }
 }
 
 /// A key as bytes.

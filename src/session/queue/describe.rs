@@ -21,12 +21,11 @@ use crate::table::Value;
 /// consumer keeps those in order that have something in common. Before the statements, which take the values.
 pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -> Result<()> {
     let runtime = &core.runtime;
-    let keys: HashMap<Place, &Value> = frozen
-        .changes
-        .iter()
-        .filter(|change| change.is_insert())
-        .map(|change| (change.place, &change.key))
-        .collect();
+    let mut keys: HashMap<Place, &Value> = HashMap::new();
+    if !frozen.pending.is_empty() {
+        let inserts = frozen.changes.iter().filter(|change| change.is_insert());
+        keys.extend(inserts.map(|change| (change.place, &change.key)));
+    }
     for change in &frozen.changes {
         let Some(table) = runtime.registered(change.place.table as usize) else {
             continue;
@@ -116,11 +115,10 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
         return Ok(());
     }
     let runtime = &core.runtime;
-    let inserted: HashMap<usize, (usize, usize)> = recorders
-        .all()
-        .flat_map(|recorder| recorder.inserted.iter())
-        .map(|&(change, query, row)| (change, (query, row)))
-        .collect();
+    let mut inserted: Vec<Option<(usize, usize)>> = vec![None; frozen.changes.len()];
+    for &(change, query, row) in recorders.all().flat_map(|recorder| recorder.inserted.iter()) {
+        inserted[change] = Some((query, row));
+    }
     for &i in plan.steps.iter().flatten() {
         let change = &frozen.changes[i];
         let Some(table) = runtime.registered(change.place.table as usize) else {
@@ -131,7 +129,7 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
         }
         let draft = &mut recorders.of(runtime, table.mysql)?.draft;
         let operation = code(change.operation);
-        if let Some(&(query, row)) = inserted.get(&i) {
+        if let Some((query, row)) = inserted[i] {
             draft.inserted(change.def, operation, query, row * change.def.columns.len())?;
             continue;
         }
