@@ -61,7 +61,7 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
         world.pin(database);
     }
     let slices: Vec<u64> = started.sides.iter_mut().map(|(_, side)| calibrate(side)).collect();
-    let mut times = vec![vec![0.0; rounds]; started.sides.len()];
+    let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(rounds); started.sides.len()];
     for round in 0..rounds {
         if let Some(fresh) = &mut started.fresh {
             fresh();
@@ -81,7 +81,7 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
             turn += 1;
         }
         for (at, slice_times) in slice_times.into_iter().enumerate() {
-            times[at][round] = median(slice_times);
+            times[at].push(median(slice_times));
         }
     }
     let against = |other: usize, of: &dyn Fn(f64, f64) -> f64| {

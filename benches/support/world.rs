@@ -88,7 +88,8 @@ pub(crate) fn bare(url: &str) -> mysql::Conn {
     let options = mysql::Opts::from_url(url).expect("a URL");
     let options = mysql::OptsBuilder::from_opts(options)
         .prefer_socket(false)
-        .stmt_cache_size(64)
+        // It closes those that make room, also where somebody still holds them.
+        .stmt_cache_size(512)
         .init(vec![
             "SET time_zone = '+00:00', sql_mode = \
              'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', NAMES utf8mb4",

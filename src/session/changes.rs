@@ -127,6 +127,11 @@ pub(super) fn freeze<E: Entity>(core: &Core, slot: u32, frozen: &mut Frozen) -> 
 fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) -> Result<()> {
     let def = E::TABLE;
     let now = frozen.now;
+    if frozen.values.capacity() - frozen.values.len() < def.columns.len() {
+        // Most often all that is left are inserts of the same table.
+        let left = frozen.changes.capacity() - frozen.changes.len();
+        frozen.values.reserve(left.max(1) * def.columns.len());
+    }
     let (first_value, first_pending) = (frozen.values.len(), frozen.pending.len());
     let mut columns = def.all();
     let mut managed = ColumnSet::EMPTY;

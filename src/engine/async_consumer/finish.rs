@@ -86,7 +86,15 @@ impl AsyncConsumer {
         sorted.sort_unstable();
         let items: Vec<&Item> = sorted.iter().filter_map(|order| state.work.items.get(order)).collect();
         let pool = self.runtime.queue()?.redis;
-        let published = publish::publish(&self.runtime, pool, self.queue.token(), &items, &mut state.published)?;
+        let published = publish::publish(&self.runtime, pool, self.queue.token(), &items, &mut state.published);
+        let published = match published {
+            Ok(published) => published,
+            Err(error) => {
+                // What Redis has of them only its marker tells now.
+                self.state = None;
+                return Err(error);
+            }
+        };
         if !published {
             self.queue.forsake();
             self.state = None;
