@@ -5,7 +5,6 @@
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
-#[allow(dead_code, reason = "this bench uses some of it")]
 mod support;
 
 use std::collections::BTreeMap;
