@@ -21,7 +21,9 @@ const GROUP: &str = "consumer_group";
 const CONSUMER: &str = "consumer-single";
 
 /// Who works on the queue.
-pub(crate) const LEASE: &str = "_fluxa_async_sql:lease";
+const LEASE: &str = "_fluxa_async_sql:lease";
+/// Who took the lease last: it counts until somebody else takes it, be it over or not.
+pub(crate) const HOLDER: &str = "_fluxa_async_sql:holder";
 /// What names the queue in databases, which may serve several.
 const IDENTITY: &str = "_fluxa_async_sql:identity";
 /// The operations whose events were written last.
@@ -50,6 +52,17 @@ pub(crate) struct Queue {
     token: String,
     /// Until when nobody else may have taken the lease.
     held_until: Option<Instant>,
+}
+
+/// Whether the lease is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tenure {
+    /// It is somebody else's.
+    Lost,
+    /// It is ours, and nobody else has had it since it became ours.
+    Kept,
+    /// It became ours now: what was known of the queue may be old.
+    New,
 }
 
 /// An operation among the dead letters.
@@ -87,22 +100,26 @@ impl Queue {
         &self.token
     }
 
-    /// Takes the lease, or keeps it; whether it is ours.
-    pub(crate) fn renew(&mut self, ttl: Duration) -> Result<bool, Failure> {
+    /// Takes the lease, or keeps it.
+    pub(crate) fn renew(&mut self, ttl: Duration) -> Result<Tenure, Failure> {
         let asked = Instant::now();
         if self.held_until.is_some_and(|until| asked + ttl / 2 < until) {
-            return Ok(true);
+            return Ok(Tenure::Kept);
         }
         let (token, ms) = (self.token.clone(), ttl.as_millis().max(1).to_string());
-        let reply =
-            self.with_link(|_, link| RENEW.run(link, &[LEASE.as_bytes()], &[token.as_bytes(), ms.as_bytes()]))?;
-        let held = reply.int() == Some(1);
-        self.held_until = held.then(|| asked + ttl);
-        Ok(held)
+        let keys = [LEASE.as_bytes(), HOLDER.as_bytes()];
+        let reply = self.with_link(|_, link| RENEW.run(link, &keys, &[token.as_bytes(), ms.as_bytes()]))?;
+        let tenure = match reply.int() {
+            Some(1) => Tenure::Kept,
+            Some(2) => Tenure::New,
+            _ => Tenure::Lost,
+        };
+        self.held_until = (tenure != Tenure::Lost).then(|| asked + ttl);
+        Ok(tenure)
     }
 
     /// As [`renew`](Queue::renew), asking Redis in any case.
-    pub(crate) fn confirm(&mut self, ttl: Duration) -> Result<bool, Failure> {
+    pub(crate) fn confirm(&mut self, ttl: Duration) -> Result<Tenure, Failure> {
         self.held_until = None;
         self.renew(ttl)
     }

@@ -60,6 +60,8 @@ pub struct AsyncConsumer {
     settings: Settings,
     /// What is known while the lease is ours.
     state: Option<State>,
+    /// How many operations are executed at a time, for now.
+    pace: usize,
     next_purge: Option<Instant>,
 }
 
@@ -74,6 +76,9 @@ struct Settings {
     keep: Duration,
     on_error: Option<OnError>,
 }
+
+/// How many operations are executed at a time, before it is known how long they take.
+const FIRST_PACE: usize = 128;
 
 /// The waits of `run` while a server is away.
 const BACKOFF: Backoff = Backoff {
@@ -101,6 +106,7 @@ impl AsyncConsumer {
                 on_error: None,
             },
             state: None,
+            pace: FIRST_PACE,
             next_purge: None,
         })
     }

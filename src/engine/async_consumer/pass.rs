@@ -7,6 +7,7 @@ use super::AsyncConsumer;
 use super::execute::{Entry, Executor, Outcome, Trouble};
 use super::work::Order;
 use crate::error::{Error, Result};
+use crate::stream::async_queue::Tenure;
 
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl AsyncConsumer {
             if !self.lead(Instant::now())? {
                 break;
             }
-            let batch = self.select(self.settings.batch.min(count - done), &tried, manner);
+            let batch = self.select(self.pace.min(self.settings.batch).min(count - done), &tried, manner);
             if batch.is_empty() {
                 let patient = done == 0 && trouble.is_none() && Instant::now() < deadline;
                 if !more && !patient {
@@ -61,9 +62,11 @@ impl AsyncConsumer {
                 more = true;
                 continue;
             }
+            let begun = Instant::now();
             match self.execute(&batch)? {
                 Some(outcome) => {
                     let (finished, failed) = self.settle(outcome, &mut tried)?;
+                    self.adapt(batch.len(), begun.elapsed());
                     done += finished;
                     trouble = trouble.or(failed);
                 }
@@ -74,16 +77,27 @@ impl AsyncConsumer {
         Ok((done, trouble))
     }
 
+    /// Takes as many operations at a time as are done in a small part of the lease: it is not renewed meanwhile, and
+    /// whoever takes it over would do everything again that he can.
+    fn adapt(&mut self, operations: usize, took: Duration) {
+        if took > self.settings.lease / 4 {
+            self.pace = (operations / 2).max(1);
+        } else if operations >= self.pace && took < self.settings.lease / 16 {
+            self.pace = self.pace.saturating_mul(2).min(self.settings.batch);
+        }
+    }
+
     /// Takes the lease, waiting for it until the deadline, and learns what there is when it is new.
     pub(super) fn lead(&mut self, deadline: Instant) -> Result<bool> {
         loop {
             match self.queue.renew(self.settings.lease) {
-                Ok(true) if self.state.is_some() => return Ok(true),
-                Ok(true) => {
+                Ok(Tenure::Kept) if self.state.is_some() => return Ok(true),
+                Ok(Tenure::Kept | Tenure::New) => {
+                    self.state = None;
                     self.learn()?;
                     return Ok(true);
                 }
-                Ok(false) => self.state = None,
+                Ok(Tenure::Lost) => self.state = None,
                 Err(failure) => {
                     self.state = None;
                     return Err(failure.into());
@@ -136,7 +150,7 @@ impl AsyncConsumer {
             executor.fence()?;
             let token = self.queue.token().to_owned();
             // Whoever took the lease before this was written has written, or will, its own.
-            if self.queue.confirm(self.settings.lease)? {
+            if self.queue.confirm(self.settings.lease)? == Tenure::Kept {
                 state.fenced.insert(pool);
                 let executor = Executor {
                     runtime: &self.runtime,

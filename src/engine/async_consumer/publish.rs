@@ -7,7 +7,7 @@ use super::work::Item;
 use crate::error::{Error, Result};
 use crate::mysql::Connection;
 use crate::runtime::Runtime;
-use crate::stream::async_queue::{LEASE, MARKER};
+use crate::stream::async_queue::{HOLDER, MARKER};
 use crate::stream::operation::{Operation, RedisCommand};
 use crate::stream::outbox::{self, OUTBOX};
 use crate::stream::{Marked, Outgoing, Wire};
@@ -160,7 +160,7 @@ pub(super) fn publish(
         let all: BTreeSet<String> = published.pools[pool].union(&told).cloned().collect();
         batch.marker = (MARKER, all.iter().map(String::as_str).collect::<Vec<_>>().join("\n"));
         // On another server the lease cannot be watched; there the ids of the events tell repeats.
-        batch.lock = (pool == queue_pool).then(|| (LEASE, token.to_owned()));
+        batch.lock = (pool == queue_pool).then(|| (HOLDER, token.to_owned()));
         let Some(sender) = runtime.senders.get(pool) else {
             continue;
         };
