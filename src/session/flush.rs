@@ -9,17 +9,15 @@ use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
 use super::execute::{self, Failed};
-use super::plan::{self, Action, Node, Plan};
+use super::plan::Plan;
+use super::prepare::{Broken, Prepared, collect, prepare, settle};
 use super::publish::{self, Events};
-use super::queue::KeyMaker;
+use super::run::execute_all;
 use super::stale::stale;
-use super::target::Targets;
-use super::ties::{Why, parking_place, ties};
 use super::transaction::{self, Transaction};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::runtime::Runtime;
 use crate::step::Step;
-use crate::table::{CivilDateTime, Value};
 
 /// What a flush did.
 #[derive(Debug, Default)]
@@ -111,144 +109,6 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
     } else {
         alone(core, &mut frozen, &plan, &broken)
     }
-}
-
-/// What is to be written, and in which order.
-pub(super) struct Prepared {
-    pub(super) frozen: Frozen,
-    pub(super) plan: Plan,
-    pub(super) broken: Vec<Broken>,
-}
-
-/// Freezes and plans once the before-hooks are done; `None` when nothing is to be written.
-pub(super) fn prepare(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
-    let frozen = freeze(core, touched, keys)?;
-    if frozen.changes.is_empty() {
-        settle(core);
-        return Ok(None);
-    }
-    let (plan, broken) = make_plan(core, &frozen)?;
-    Ok(Some(Prepared { frozen, plan, broken }))
-}
-
-/// The touched entities: tables parents first, in a table stored rows by key, then new ones as they came.
-pub(super) fn collect(core: &mut Core) -> Vec<Place> {
-    let runtime = core.runtime.clone();
-    let mut touched = std::mem::take(&mut core.touched);
-    let mut places: Vec<Place> = Vec::with_capacity(touched.len());
-    let mut tables: Vec<u32> = touched.iter().map(|place| place.table).collect();
-    tables.sort_unstable();
-    tables.dedup();
-    tables.sort_by_key(|&table| runtime.registered(table as usize).map_or(u32::MAX, |t| t.rank));
-    for table in tables {
-        let mut slots: Vec<u32> = touched
-            .iter()
-            .filter(|place| place.table == table)
-            .map(|place| place.slot)
-            .collect();
-        match runtime.registered(table as usize) {
-            Some(registered) => (registered.ops.sort)(core, &mut slots),
-            // Told by `freeze`, which names the table.
-            None => slots.retain(|&slot| core.holds(Place { table, slot })),
-        }
-        places.extend(slots.into_iter().map(|slot| Place { table, slot }));
-    }
-    touched.clear();
-    touched.extend_from_slice(&places);
-    core.touched = touched;
-    places
-}
-
-/// Freezes everything that was touched, by the hooks too.
-fn freeze(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Frozen> {
-    let places = if core.touched == touched {
-        touched
-    } else {
-        collect(core)
-    };
-    let runtime = core.runtime.clone();
-    let mut frozen = Frozen {
-        now: CivilDateTime::now(),
-        keys,
-        ..Frozen::default()
-    };
-    frozen.changes.reserve(places.len());
-    for place in places {
-        match runtime.registered(place.table as usize) {
-            Some(table) => (table.ops.freeze)(core, place.slot, &mut frozen)?,
-            None => {
-                return Err(Error::new(ErrorKind::NotRegistered {
-                    table: core.table_name(place.table),
-                }));
-            }
-        }
-    }
-    Ok(frozen)
-}
-
-/// A tie that the plan broke, as what has to be done about it.
-pub(super) enum Broken {
-    /// The reference at this position of [`Frozen::pending`], of this change, is filled in later.
-    FillIn { change: usize, pending: usize },
-    /// This change's row gets another value in the index before all else.
-    Park { change: usize, index: usize },
-    /// This row, which is deleted later, takes back a reference before all else.
-    Release { change: usize, column: usize },
-}
-
-fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
-    let rank = |change: &Change| {
-        core.runtime
-            .registered(change.place.table as usize)
-            .map_or(u32::MAX, |t| t.rank)
-    };
-    let nodes: Vec<Node<'_>> = frozen
-        .changes
-        .iter()
-        .map(|change| Node {
-            rank: rank(change),
-            action: match change.operation {
-                Operation::Insert => Action::Insert,
-                Operation::Update | Operation::Trash | Operation::Restore => Action::Update,
-                Operation::Delete | Operation::ForceDelete => Action::Delete,
-            },
-            shape: change.columns,
-            key: &change.key,
-        })
-        .collect();
-    let (ties, why) = ties(frozen);
-    let plan = plan::plan(&nodes, &ties).map_err(|circle| {
-        let name = |&i: &usize| {
-            let change: &Change = &frozen.changes[i];
-            let table = core.runtime.registered(change.place.table as usize);
-            let key = table
-                .map(|table| (table.ops.name)(core, change.place.slot))
-                .unwrap_or_default();
-            format!("{} {key}", change.def.name)
-        };
-        Error::new(ErrorKind::ReferenceCycle {
-            entities: circle.iter().map(name).collect(),
-        })
-    })?;
-    let broken = plan.broken.iter().filter_map(|&tie| match why[tie] {
-        Why::Reference(pending) => Some(Broken::FillIn {
-            change: ties[tie].after,
-            pending,
-        }),
-        Why::Unique(index) => Some(Broken::Park {
-            change: ties[tie].before,
-            index,
-        }),
-        Why::Child(column) => {
-            let change = ties[tie].before;
-            let about = &frozen.changes[change].def.columns[column];
-            let checked = about.reference.is_some_and(|reference| reference.constraint.is_some());
-            checked.then_some(Broken::Release { change, column })
-        }
-        Why::Delete => None,
-    });
-    let broken = broken.collect();
-    Ok((plan, broken))
 }
 
 /// A flush that is a transaction of its own: one for each pool.
@@ -485,7 +345,7 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
     outcome.map(|()| report)
 }
 
-fn pool_of(runtime: &Runtime, place: Place) -> usize {
+pub(super) fn pool_of(runtime: &Runtime, place: Place) -> usize {
     runtime.registered(place.table as usize).map_or(0, |table| table.mysql)
 }
 
@@ -498,103 +358,4 @@ fn wants_any_hook(core: &Core, change: &Change) -> bool {
 fn wants_hooks(core: &Core, change: &Change) -> bool {
     let table = core.runtime.registered(change.place.table as usize);
     !core.without_hooks && table.is_some_and(|table| table.may_have(after::bits(change.operation)))
-}
-
-/// What was touched but not changed is clean again.
-pub(super) fn settle(core: &mut Core) {
-    let runtime = core.runtime.clone();
-    for place in std::mem::take(&mut core.touched) {
-        if let Some(table) = runtime.registered(place.table as usize) {
-            (table.ops.settle)(core, place.slot);
-        }
-    }
-}
-
-/// Runs the plan, or has it written down.
-pub(super) fn execute_all<T: Targets>(
-    runtime: &Runtime,
-    targets: &mut T,
-    frozen: &mut Frozen,
-    plan: &Plan,
-    broken: &[Broken],
-) -> Result<u64, Failed> {
-    let pool_of = |place: Place| pool_of(runtime, place);
-    let mut statements = 0;
-    for action in broken {
-        let (change, parked) = match *action {
-            Broken::FillIn { .. } => continue,
-            Broken::Park { change, index } => {
-                let giver = &frozen.changes[change];
-                let columns = giver.def.indexes.get(index).map_or(&[][..], |index| index.columns);
-                (change, parking_place(giver, columns))
-            }
-            Broken::Release { change, column } => (change, Some((column, Value::Null))),
-        };
-        if let Some((column, value)) = parked {
-            let change = &frozen.changes[change];
-            let connection = targets.of(runtime, pool_of(change.place))?;
-            execute::park(connection, change, column, value)?;
-            statements += 1;
-        }
-    }
-    let inserted: std::collections::HashMap<Place, usize> = if frozen.pending.is_empty() {
-        std::collections::HashMap::new()
-    } else {
-        frozen
-            .changes
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| c.is_insert())
-            .map(|(i, c)| (c.place, i))
-            .collect()
-    };
-    let later: Vec<usize> = broken
-        .iter()
-        .filter_map(|b| {
-            if let Broken::FillIn { pending, .. } = b {
-                Some(*pending)
-            } else {
-                None
-            }
-        })
-        .collect();
-    for step in &plan.steps {
-        for &i in step {
-            for position in frozen.changes[i].pending.clone() {
-                if later.contains(&position) {
-                    continue;
-                }
-                let pending = frozen.pending[position];
-                frozen.values[pending.value] = key_of_inserted(frozen, &inserted, pending.target)?;
-            }
-        }
-        let connection = targets.of(runtime, pool_of(frozen.changes[step[0]].place))?;
-        statements += execute::step(connection, frozen, step)?;
-    }
-    for action in broken {
-        let Broken::FillIn { change, pending } = action else {
-            continue;
-        };
-        let pending = frozen.pending[*pending];
-        let key = key_of_inserted(frozen, &inserted, pending.target)?;
-        let connection = targets.of(runtime, pool_of(frozen.changes[*change].place))?;
-        execute::fill_in(connection, &frozen.changes[*change], pending.column, &key)?;
-        frozen.values[pending.value] = key;
-        statements += 1;
-    }
-    Ok(statements)
-}
-
-fn key_of_inserted(
-    frozen: &Frozen,
-    inserted: &std::collections::HashMap<Place, usize>,
-    target: Place,
-) -> Result<Value> {
-    let change = inserted
-        .get(&target)
-        .map(|&i| &frozen.changes[i])
-        .filter(|change| !change.key.is_null());
-    change
-        .map(|change| change.key.clone())
-        .ok_or_else(|| Error::config("a reference waits for an entity that this flush does not insert"))
 }

@@ -16,7 +16,9 @@ use super::accept::Manner;
 use super::before;
 use super::core::Core;
 use super::execute::Failed;
-use super::flush::{self, FlushReport, Prepared};
+use super::flush::FlushReport;
+use super::prepare::{self, Prepared};
+use super::run::execute_all;
 use crate::error::{Error, ErrorKind, Result};
 use crate::redis::{Commands, Failure, Reply};
 use crate::runtime::{QueueSettings, Runtime};
@@ -35,19 +37,19 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
     if core.touched.is_empty() {
         return Ok(FlushReport::default());
     }
-    let touched = flush::collect(core);
+    let touched = prepare::collect(core);
     before::run(core, &touched)?;
     let Some(Prepared {
         mut frozen,
         plan,
         broken,
-    }) = flush::prepare(core, touched, Some(KeyMaker::new(runtime.clone())))?
+    }) = prepare::prepare(core, touched, Some(KeyMaker::new(runtime.clone())))?
     else {
         return Ok(FlushReport::default());
     };
     let mut recorders = Recorders::new(settings.wire);
     describe::touches(core, &frozen, &mut recorders)?;
-    let statements = flush::execute_all(&runtime, &mut recorders, &mut frozen, &plan, &broken).map_err(failed)?;
+    let statements = execute_all(&runtime, &mut recorders, &mut frozen, &plan, &broken).map_err(failed)?;
     let events = describe::events(&runtime, &frozen, &plan, &mut recorders)?;
     describe::changes(core, &frozen, &plan, &mut recorders)?;
     enqueue(&runtime, settings, recorders.finish(&runtime)?)?;
@@ -69,7 +71,7 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         };
         (table.ops.accept)(core, change, &frozen, manner)?;
     }
-    flush::settle(core);
+    prepare::settle(core);
     Ok(report)
 }
 

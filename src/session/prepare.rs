@@ -1,0 +1,158 @@
+//! From what was touched to a plan: collect, freeze, order; and what was touched for nothing.
+
+use super::changes::{Change, Frozen};
+use super::committed::Operation;
+use super::core::{Core, Place};
+use super::plan::{self, Action, Node, Plan};
+use super::queue::KeyMaker;
+use super::ties::{Why, ties};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::CivilDateTime;
+
+/// What is to be written, and in which order.
+pub(super) struct Prepared {
+    pub(super) frozen: Frozen,
+    pub(super) plan: Plan,
+    pub(super) broken: Vec<Broken>,
+}
+
+/// Freezes and plans once the before-hooks are done; `None` when nothing is to be written.
+pub(super) fn prepare(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
+    let frozen = freeze(core, touched, keys)?;
+    if frozen.changes.is_empty() {
+        settle(core);
+        return Ok(None);
+    }
+    let (plan, broken) = make_plan(core, &frozen)?;
+    Ok(Some(Prepared { frozen, plan, broken }))
+}
+
+/// The touched entities: tables parents first, in a table stored rows by key, then new ones as they came.
+pub(super) fn collect(core: &mut Core) -> Vec<Place> {
+    let runtime = core.runtime.clone();
+    let mut touched = std::mem::take(&mut core.touched);
+    let mut places: Vec<Place> = Vec::with_capacity(touched.len());
+    let mut tables: Vec<u32> = touched.iter().map(|place| place.table).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    tables.sort_by_key(|&table| runtime.registered(table as usize).map_or(u32::MAX, |t| t.rank));
+    for table in tables {
+        let mut slots: Vec<u32> = touched
+            .iter()
+            .filter(|place| place.table == table)
+            .map(|place| place.slot)
+            .collect();
+        match runtime.registered(table as usize) {
+            Some(registered) => (registered.ops.sort)(core, &mut slots),
+            // Told by `freeze`, which names the table.
+            None => slots.retain(|&slot| core.holds(Place { table, slot })),
+        }
+        places.extend(slots.into_iter().map(|slot| Place { table, slot }));
+    }
+    touched.clear();
+    touched.extend_from_slice(&places);
+    core.touched = touched;
+    places
+}
+
+/// Freezes everything that was touched, by the hooks too.
+fn freeze(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Frozen> {
+    let places = if core.touched == touched {
+        touched
+    } else {
+        collect(core)
+    };
+    let runtime = core.runtime.clone();
+    let mut frozen = Frozen {
+        now: CivilDateTime::now(),
+        keys,
+        ..Frozen::default()
+    };
+    frozen.changes.reserve(places.len());
+    for place in places {
+        match runtime.registered(place.table as usize) {
+            Some(table) => (table.ops.freeze)(core, place.slot, &mut frozen)?,
+            None => {
+                return Err(Error::new(ErrorKind::NotRegistered {
+                    table: core.table_name(place.table),
+                }));
+            }
+        }
+    }
+    Ok(frozen)
+}
+
+/// A tie that the plan broke, as what has to be done about it.
+pub(super) enum Broken {
+    /// The reference at this position of [`Frozen::pending`], of this change, is filled in later.
+    FillIn { change: usize, pending: usize },
+    /// This change's row gets another value in the index before all else.
+    Park { change: usize, index: usize },
+    /// This row, which is deleted later, takes back a reference before all else.
+    Release { change: usize, column: usize },
+}
+
+fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
+    let rank = |change: &Change| {
+        core.runtime
+            .registered(change.place.table as usize)
+            .map_or(u32::MAX, |t| t.rank)
+    };
+    let nodes: Vec<Node<'_>> = frozen
+        .changes
+        .iter()
+        .map(|change| Node {
+            rank: rank(change),
+            action: match change.operation {
+                Operation::Insert => Action::Insert,
+                Operation::Update | Operation::Trash | Operation::Restore => Action::Update,
+                Operation::Delete | Operation::ForceDelete => Action::Delete,
+            },
+            shape: change.columns,
+            key: &change.key,
+        })
+        .collect();
+    let (ties, why) = ties(frozen);
+    let plan = plan::plan(&nodes, &ties).map_err(|circle| {
+        let name = |&i: &usize| {
+            let change: &Change = &frozen.changes[i];
+            let table = core.runtime.registered(change.place.table as usize);
+            let key = table
+                .map(|table| (table.ops.name)(core, change.place.slot))
+                .unwrap_or_default();
+            format!("{} {key}", change.def.name)
+        };
+        Error::new(ErrorKind::ReferenceCycle {
+            entities: circle.iter().map(name).collect(),
+        })
+    })?;
+    let broken = plan.broken.iter().filter_map(|&tie| match why[tie] {
+        Why::Reference(pending) => Some(Broken::FillIn {
+            change: ties[tie].after,
+            pending,
+        }),
+        Why::Unique(index) => Some(Broken::Park {
+            change: ties[tie].before,
+            index,
+        }),
+        Why::Child(column) => {
+            let change = ties[tie].before;
+            let about = &frozen.changes[change].def.columns[column];
+            let checked = about.reference.is_some_and(|reference| reference.constraint.is_some());
+            checked.then_some(Broken::Release { change, column })
+        }
+        Why::Delete => None,
+    });
+    let broken = broken.collect();
+    Ok((plan, broken))
+}
+
+/// What was touched but not changed is clean again.
+pub(super) fn settle(core: &mut Core) {
+    let runtime = core.runtime.clone();
+    for place in std::mem::take(&mut core.touched) {
+        if let Some(table) = runtime.registered(place.table as usize) {
+            (table.ops.settle)(core, place.slot);
+        }
+    }
+}
