@@ -137,3 +137,57 @@ fn tail_shows_the_figures_as_a_table() {
     assert_eq!(row("mailer")[..3], ["mailer", "1", "2"]);
     assert_eq!(row("consumer-single")[..2], ["consumer-single", "2"]);
 }
+
+/// Sends a signal and waits for the end.
+fn end(process: &mut Child, signal: &str) -> Option<i32> {
+    let id = process.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-s", signal, &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut status = None;
+    wait_until(Duration::from_secs(30), "the example to end", || {
+        status = process.try_wait().unwrap();
+        status.is_some()
+    })
+    .unwrap();
+    status.and_then(|status| status.code())
+}
+
+/// A service that books and one that relays; the first dies by SIGKILL, the next ends by SIGTERM, and the stream has
+/// what the table has.
+#[test]
+fn outbox_service_ends_cleanly_and_loses_nothing() {
+    let (database, _) = database();
+    let start = |arguments: &[&str]| {
+        example("outbox_service")
+            .args(arguments)
+            .env("HEADWATER_MYSQL_URL", database.mysql_url())
+            .env("HEADWATER_REDIS_URL", database.redis_url())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut redis = database.redis().unwrap();
+    let mut told = || -> u64 { redis::cmd("XLEN").arg("AccountStream").query(&mut redis).unwrap() };
+    let mut victim = start(&["--book-only"]);
+    let mut relay = start(&["--relay-only"]);
+    wait_until(Duration::from_secs(60), "events of the first", || told() > 20).unwrap();
+    assert_eq!(end(&mut victim, "KILL"), None);
+    let before = told();
+    let mut next = start(&[]);
+    wait_until(Duration::from_secs(60), "events of the next", || told() > before + 20).unwrap();
+    assert_eq!(end(&mut next, "TERM"), Some(0));
+    let mut text = String::new();
+    next.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert!(text.ends_with("stopped\n"), "{text}");
+    let rows = |query: &str| common::rows(&database, query)[0][0].parse::<u64>().unwrap();
+    let drained = || rows("SELECT COUNT(*) FROM _headwater_outbox") == 0;
+    wait_until(Duration::from_secs(60), "the outbox to be empty", drained).unwrap();
+    assert_eq!(end(&mut relay, "TERM"), Some(0));
+    // The version counts the writes of a row from 1, the insert, on; each is one event.
+    assert_eq!(told(), rows("SELECT SUM(version) FROM service_accounts"));
+}
