@@ -1,6 +1,7 @@
 //! The cases, by what they measure.
 
 mod delete;
+mod durable;
 mod events;
 mod find;
 mod insert;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Vec<Case> {
         session::cases(),
         events::cases(),
         streams::cases(),
+        durable::cases(),
         threads::cases(),
     ]
     .into_iter()
