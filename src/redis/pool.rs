@@ -203,8 +203,23 @@ impl fmt::Debug for RedisPool {
     }
 }
 
+/// How often a connection is tried anew when a signal interrupts it; signals do not come that fast.
+const INTERRUPTIONS: usize = 10;
+
 impl Maker {
+    /// A signal to the thread that connects, as one that asks for a clean end, is no reason to fail.
     fn connect(&self) -> Result<Link, Failure> {
+        let mut outcome = self.connect_once();
+        for _ in 0..INTERRUPTIONS {
+            match outcome {
+                Err(Failure::Broken { interrupted: true, .. }) => outcome = self.connect_once(),
+                outcome => return outcome,
+            }
+        }
+        outcome
+    }
+
+    fn connect_once(&self) -> Result<Link, Failure> {
         match &self.origin {
             Origin::Address(address) => client::connect(address, &self.options)
                 .map(|connection| Link::over(connection, &self.name, self.options.io_timeout)),
