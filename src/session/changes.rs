@@ -329,15 +329,18 @@ fn stored<E: Entity>(original: &E, column: usize) -> Value {
     original.encode(column).unwrap_or(Value::Null)
 }
 
-/// All columns of an entity as it is stored, before the changes of this flush.
-pub(super) fn row<E: Entity>(core: &Core, slot: u32) -> Vec<Value> {
+/// All columns of an entity as it is stored, before the changes of this flush; or with its edits, as far as its columns
+/// can hold them.
+pub(super) fn row<E: Entity>(core: &Core, slot: u32, edited: bool) -> Vec<Value> {
     let slot = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
-    let entity = slot.and_then(|slot| slot.original.as_deref().or(slot.entity.as_ref()));
-    entity.map_or_else(Vec::new, |entity| {
-        (0..E::TABLE.columns.len())
-            .map(|column| stored(entity, column))
-            .collect()
-    })
+    let Some(slot) = slot else { return Vec::new() };
+    let (edits, original) = (slot.entity.as_ref(), slot.original.as_deref().or(slot.entity.as_ref()));
+    let Some(original) = original else { return Vec::new() };
+    let value = |column| match edits.filter(|_| edited).map(|entity| entity.encode(column)) {
+        Some(Ok(value)) => value,
+        _ => stored(original, column),
+    };
+    (0..E::TABLE.columns.len()).map(value).collect()
 }
 
 /// The columns that an operation writes whatever the entity says.

@@ -28,8 +28,8 @@ pub(crate) struct EntityOps {
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
     pub(crate) freeze: fn(&Core, u32, &mut Frozen) -> Result<()>,
-    /// All columns of an entity as it is stored.
-    pub(crate) row: fn(&Core, u32) -> Vec<Value>,
+    /// All columns of an entity as it is stored, or with its edits.
+    pub(crate) row: fn(&Core, u32, bool) -> Vec<Value>,
     /// The past-tense hooks of a change that was queued.
     pub(crate) after_queued: fn(&Arc<Runtime>, u8, Values<'_>, &mut Vec<HookFailure>) -> Result<()>,
     pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<Acceptance>,

@@ -58,7 +58,8 @@ pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -
         }
         // A reference that is given up lets others go on as well.
         if !change.is_insert() {
-            let row = (table.ops.row)(core, change.place.slot);
+            // `deleted` is given the entity as it stood in the session, edits that were never stored included.
+            let row = (table.ops.row)(core, change.place.slot, change.is_delete());
             for (column, reference) in references() {
                 if (change.is_delete() || change.columns.has(column))
                     && let Some(value) = row.get(column).filter(|value| !value.is_null())
@@ -133,7 +134,8 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
             draft.inserted(change.def, operation, query, row * change.def.columns.len())?;
             continue;
         }
-        let row = (table.ops.row)(core, change.place.slot);
+        // `deleted` is given the entity as it stood in the session, edits that were never stored included.
+        let row = (table.ops.row)(core, change.place.slot, change.is_delete());
         draft.changed(&Before {
             table: change.def,
             operation,
