@@ -33,12 +33,13 @@ pub(crate) struct Runtime {
     /// Keys for rows that are queued.
     pub(crate) keys: KeyBlocks,
     /// The pool of each stream that is registered, by its name.
-    streams: HashMap<&'static str, usize>,
+    pub(crate) streams: HashMap<&'static str, usize>,
     /// Registered groups, each with its stream.
-    groups: Vec<(&'static str, String)>,
+    pub(crate) groups: Vec<(&'static str, String)>,
     /// Registered tables by their process-wide index.
-    tables: Vec<Option<Registered>>,
-    names: HashMap<&'static str, usize>,
+    pub(crate) tables: Vec<Option<Registered>>,
+    /// The same by the tables' names.
+    pub(crate) names: HashMap<&'static str, usize>,
 }
 
 /// The queue of operations.
@@ -48,19 +49,6 @@ pub(crate) struct QueueSettings {
     pub(crate) redis: usize,
     /// How operations are written.
     pub(crate) wire: Wire,
-}
-
-/// What a runtime is made of; the fields are those of [`Runtime`].
-pub(crate) struct Parts {
-    pub(crate) mysql: Vec<MysqlPool>,
-    pub(crate) redis: Vec<RedisPool>,
-    pub(crate) senders: Vec<Arc<Sender>>,
-    pub(crate) outboxes: Vec<OutboxRoute>,
-    pub(crate) steps: Steps,
-    pub(crate) queue: Option<QueueSettings>,
-    pub(crate) streams: HashMap<&'static str, usize>,
-    pub(crate) groups: Vec<(&'static str, String)>,
-    pub(crate) tables: Vec<Option<Registered>>,
 }
 
 /// A registered table.
@@ -162,26 +150,17 @@ impl Registered {
 }
 
 impl Runtime {
-    pub(crate) fn new(parts: Parts) -> Self {
-        let names = parts
-            .tables
-            .iter()
-            .enumerate()
-            .filter_map(|(i, t)| Some((t.as_ref()?.def.name, i)))
-            .collect();
-        Runtime {
-            mysql: parts.mysql,
-            redis: parts.redis,
-            senders: parts.senders,
-            outboxes: parts.outboxes,
-            steps: parts.steps,
-            queue: parts.queue,
-            keys: KeyBlocks::default(),
-            streams: parts.streams,
-            groups: parts.groups,
-            tables: parts.tables,
-            names,
-        }
+    /// The tables' places by their names.
+    pub(crate) fn names(tables: &[Option<Registered>]) -> HashMap<&'static str, usize> {
+        let named = tables.iter().enumerate();
+        named
+            .filter_map(|(i, table)| Some((table.as_ref()?.def.name, i)))
+            .collect()
+    }
+
+    /// The position in [`mysql`](Runtime::mysql) of the pool of a table by its process-wide index.
+    pub(crate) fn mysql_of(&self, table: u32) -> usize {
+        self.registered(table as usize).map_or(0, |table| table.mysql)
     }
 
     /// The queue of operations.

@@ -36,7 +36,7 @@ fn example(name: &str) -> Command {
 
 /// `tail`, as it runs.
 struct Tail {
-    process: Child,
+    process: Running,
     lines: BufReader<std::process::ChildStdout>,
 }
 
@@ -48,8 +48,9 @@ impl Tail {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
+            .map(Running)
             .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap());
+        let lines = BufReader::new(process.0.stdout.take().unwrap());
         Tail { process, lines }
     }
 
@@ -61,23 +62,16 @@ impl Tail {
 
     /// Sends a signal and waits for the end: the exit code and what it said of errors.
     fn end(mut self, signal: &str) -> (Option<i32>, String) {
-        let id = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let mut status = None;
-        wait_until(Duration::from_secs(30), "`tail` to end", || {
-            status = self.process.try_wait().unwrap();
-            status.is_some()
-        })
-        .unwrap();
+        let code = end(&mut self.process, signal);
         let mut errors = String::new();
-        self.process.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-        (status.and_then(|status| status.code()), errors)
+        self.process
+            .0
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut errors)
+            .unwrap();
+        (code, errors)
     }
 }
 

@@ -14,8 +14,9 @@ use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{MysqlOptions, MysqlPool, Observer, StatementEvent};
 use crate::redis::{RedisOptions, RedisPool};
-use crate::runtime::{OutboxRoute, Parts, QueueSettings, Registered, Runtime};
+use crate::runtime::{OutboxRoute, QueueSettings, Registered, Runtime};
 use crate::schema::Schema;
+use crate::session::queue::KeyBlocks;
 use crate::session::{EntityOps, Of};
 #[cfg(feature = "failpoints")]
 use crate::step::Step;
@@ -306,7 +307,7 @@ impl EngineBuilder {
             let index = u32::try_from(wanted.index).unwrap_or(u32::MAX);
             tables[wanted.index] = Some(Registered::new(wanted.def, index, rank, pool, streams, wanted.ops));
         }
-        Ok(Engine::around(Runtime::new(Parts {
+        Ok(Engine::around(Runtime {
             mysql,
             redis,
             senders,
@@ -315,7 +316,9 @@ impl EngineBuilder {
             queue,
             streams,
             groups: self.groups,
+            names: Runtime::names(&tables),
             tables,
-        })))
+            keys: KeyBlocks::default(),
+        }))
     }
 }

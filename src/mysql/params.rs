@@ -24,6 +24,11 @@ impl Params {
         Params::default()
     }
 
+    /// These values, in order.
+    pub(crate) fn of(values: impl IntoIterator<Item = Value>) -> Self {
+        Params(values.into_iter().map(to_driver).collect())
+    }
+
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Params(Vec::with_capacity(capacity))
     }

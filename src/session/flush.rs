@@ -4,13 +4,12 @@ use std::fmt;
 
 use super::accept::{Accepted, Manner};
 use super::after::{self, HookFailure, merge_all};
-use super::before;
 use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
 use super::execute::{self, Failed};
 use super::plan::Plan;
-use super::prepare::{Broken, Prepared, collect, prepare, settle};
+use super::prepare::{Broken, Prepared, prepare, settle};
 use super::publish::{self, Events};
 use super::run::execute_all;
 use super::stale::stale;
@@ -88,19 +87,11 @@ impl fmt::Display for FlushReport {
 
 /// Flushes a session.
 pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
-    if core.touched.is_empty() {
-        return Ok(FlushReport::default());
-    }
-    let touched = collect(core);
-    if !before::run(core, &touched)? {
-        settle(core);
-        return Ok(FlushReport::default());
-    }
     let Some(Prepared {
         mut frozen,
         plan,
         broken,
-    }) = prepare(core, touched, None)?
+    }) = prepare(core, None)?
     else {
         return Ok(FlushReport::default());
     };
@@ -243,7 +234,9 @@ fn told(failed: Failed, runtime: &Runtime, transaction: &mut Transaction, frozen
     match failed {
         Failed::Error(error) => error,
         Failed::Stale(rows) => {
-            let pool = rows.first().map_or(0, |&i| pool_of(runtime, frozen.changes[i].place));
+            let pool = rows
+                .first()
+                .map_or(0, |&i| runtime.mysql_of(frozen.changes[i].place.table));
             let asked = transaction.ask(runtime, pool, |connection| stale(connection, frozen, &rows));
             asked.unwrap_or_else(|error| error)
         }
@@ -329,7 +322,7 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
     let mut outcome = outcome;
     if outcome.is_err() {
         // Of several pools some may have committed: theirs stays, the rest is taken back.
-        let is_committed = |place: Place| committed.contains(&pool_of(&runtime, place));
+        let is_committed = |place: Place| committed.contains(&runtime.mysql_of(place.table));
         let lost = transaction.split_off(|place| !is_committed(place));
         core.transaction = Some(lost);
         transaction::roll_back(core);
@@ -343,10 +336,6 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
     let mut report = FlushReport::default();
     tell(core, merged, events, &mut report);
     outcome.map(|()| report)
-}
-
-pub(super) fn pool_of(runtime: &Runtime, place: Place) -> usize {
-    runtime.registered(place.table as usize).map_or(0, |table| table.mysql)
 }
 
 /// Whether any past-tense hook may want the entity: in a transaction a later change of it may decide which.

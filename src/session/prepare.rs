@@ -1,5 +1,6 @@
-//! From what was touched to a plan: collect, freeze, order; and what was touched for nothing.
+//! From what was touched to a plan: collect, before-hooks, freeze, order; and what was touched for nothing.
 
+use super::before;
 use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
@@ -16,8 +17,16 @@ pub(super) struct Prepared {
     pub(super) broken: Vec<Broken>,
 }
 
-/// Freezes and plans once the before-hooks are done; `None` when nothing is to be written.
-pub(super) fn prepare(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
+/// Runs the before-hooks, freezes and plans; `None` when nothing is to be written.
+pub(super) fn prepare(core: &mut Core, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
+    if core.touched.is_empty() {
+        return Ok(None);
+    }
+    let touched = collect(core);
+    if !before::run(core, &touched)? {
+        settle(core);
+        return Ok(None);
+    }
     let frozen = freeze(core, touched, keys)?;
     if frozen.changes.is_empty() {
         settle(core);
@@ -28,7 +37,7 @@ pub(super) fn prepare(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMake
 }
 
 /// The touched entities: tables parents first, in a table stored rows by key, then new ones as they came.
-pub(super) fn collect(core: &mut Core) -> Vec<Place> {
+fn collect(core: &mut Core) -> Vec<Place> {
     let runtime = core.runtime.clone();
     let mut touched = std::mem::take(&mut core.touched);
     let mut places: Vec<Place> = Vec::with_capacity(touched.len());

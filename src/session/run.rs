@@ -3,7 +3,6 @@
 use super::changes::Frozen;
 use super::core::Place;
 use super::execute::{self, Failed};
-use super::flush::pool_of;
 use super::plan::Plan;
 use super::prepare::Broken;
 use super::target::Targets;
@@ -20,7 +19,6 @@ pub(super) fn execute_all<T: Targets>(
     plan: &Plan,
     broken: &[Broken],
 ) -> Result<u64, Failed> {
-    let pool_of = |place: Place| pool_of(runtime, place);
     let mut statements = 0;
     for action in broken {
         let (change, parked) = match *action {
@@ -34,7 +32,7 @@ pub(super) fn execute_all<T: Targets>(
         };
         if let Some((column, value)) = parked {
             let change = &frozen.changes[change];
-            let connection = targets.of(runtime, pool_of(change.place))?;
+            let connection = targets.of(runtime, runtime.mysql_of(change.place.table))?;
             execute::park(connection, change, column, value)?;
             statements += 1;
         }
@@ -70,7 +68,7 @@ pub(super) fn execute_all<T: Targets>(
                 frozen.values[pending.value] = key_of_inserted(frozen, &inserted, pending.target)?;
             }
         }
-        let connection = targets.of(runtime, pool_of(frozen.changes[step[0]].place))?;
+        let connection = targets.of(runtime, runtime.mysql_of(frozen.changes[step[0]].place.table))?;
         statements += execute::step(connection, frozen, step)?;
     }
     for action in broken {
@@ -79,7 +77,7 @@ pub(super) fn execute_all<T: Targets>(
         };
         let pending = frozen.pending[*pending];
         let key = key_of_inserted(frozen, &inserted, pending.target)?;
-        let connection = targets.of(runtime, pool_of(frozen.changes[*change].place))?;
+        let connection = targets.of(runtime, runtime.mysql_of(frozen.changes[*change].place.table))?;
         execute::fill_in(connection, &frozen.changes[*change], pending.column, &key)?;
         frozen.values[pending.value] = key;
         statements += 1;

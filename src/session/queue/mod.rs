@@ -13,7 +13,6 @@ pub(crate) use self::hooks::after_queued;
 pub(crate) use self::keys::{KeyBlocks, KeyMaker};
 use self::recorder::Recorders;
 use super::accept::Manner;
-use super::before;
 use super::core::Core;
 use super::execute::Failed;
 use super::flush::FlushReport;
@@ -34,16 +33,11 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
     }
     let runtime = core.runtime.clone();
     let settings = runtime.queue()?;
-    if core.touched.is_empty() {
-        return Ok(FlushReport::default());
-    }
-    let touched = prepare::collect(core);
-    before::run(core, &touched)?;
     let Some(Prepared {
         mut frozen,
         plan,
         broken,
-    }) = prepare::prepare(core, touched, Some(KeyMaker::new(runtime.clone())))?
+    }) = prepare::prepare(core, Some(KeyMaker::new(runtime.clone())))?
     else {
         return Ok(FlushReport::default());
     };

@@ -1,10 +1,11 @@
 //! Rows and events that Redis will never take: they go aside, whole, with their error, and block nothing.
 
-use super::relay::{Relay, State, params};
+use super::relay::{Relay, State};
 use super::row::{Body, pack};
 use super::table::{ASIDE, OUTBOX, SET_ASIDE, delete};
 use super::write::{Batch, Progress, Unpacked};
 use crate::error::Result;
+use crate::mysql::Params;
 use crate::stream::delivery::{DeliveryProblem, FailedEvent, tell};
 use crate::stream::outgoing::Outgoing;
 use crate::table::Value;
@@ -45,7 +46,7 @@ impl Relay {
         let error: String = error.chars().take(4000).collect();
         connection.begin()?;
         let moved = connection
-            .execute(&delete(1), params([Value::UInt(id)]), OUTBOX)
+            .execute(&delete(1), Params::of([Value::UInt(id)]), OUTBOX)
             .and_then(|deleted| {
                 // Nothing to do when a holder before us did it.
                 let bodies = if deleted.matched == 1 { bodies } else { Vec::new() };
@@ -59,7 +60,7 @@ impl Relay {
                         Value::Text(error.clone()),
                         Value::Bytes(body.bytes),
                     ];
-                    connection.execute(SET_ASIDE, params(values), ASIDE)?;
+                    connection.execute(SET_ASIDE, Params::of(values), ASIDE)?;
                 }
                 Ok(())
             });

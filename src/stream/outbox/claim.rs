@@ -1,11 +1,12 @@
 //! Claiming: the oldest rows are read and unpacked.
 
 use super::relay::Relayed;
-use super::relay::{Relay, State, params};
+use super::relay::{Relay, State};
 use super::row::{self, Body};
 use super::table::{CLAIM, OUTBOX};
 use super::write::{Batch, Unpacked};
 use crate::error::{Error, ErrorKind, Result};
+use crate::mysql::Params;
 use crate::table::Value;
 
 /// The most rows of one claim.
@@ -34,7 +35,7 @@ impl Relay {
         let limit = if state.limit == 0 { FIRST_ROWS } else { state.limit };
         let mut claimed = Vec::new();
         let values = [Value::Text(self.holder.pool.clone()), Value::UInt(limit as u64)];
-        connection.select(CLAIM, params(values), OUTBOX, &mut |row| {
+        connection.select(CLAIM, Params::of(values), OUTBOX, &mut |row| {
             let values = std::mem::take(row.values_mut());
             claimed.push(claimed_from(values).ok_or_else(strange)?);
             Ok(())

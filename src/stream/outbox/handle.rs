@@ -225,9 +225,7 @@ impl fmt::Debug for Outbox {
 
 impl Relay {
     fn about_pool(&self) -> Params {
-        let mut params = Params::new();
-        params.push(Value::Text(self.redis.name().to_owned()));
-        params
+        Params::of([Value::Text(self.redis.name().to_owned())])
     }
 
     fn ask(&self, sql: &str, table: &str, mut each: impl FnMut(Vec<Value>)) -> Result<()> {
@@ -291,11 +289,7 @@ impl Relay {
 
     fn take_from_aside(&self, id: u64, replay: bool) -> Result<bool> {
         let mut connection = self.mysql.get()?;
-        let about = || {
-            let mut params = Params::new();
-            params.push(Value::UInt(id));
-            params
-        };
+        let about = || Params::of([Value::UInt(id)]);
         connection.begin()?;
         let put_back = if replay {
             connection.execute(REPLAY, about(), OUTBOX).map(|_| ())

@@ -32,14 +32,6 @@ pub(super) struct Holder {
     pub(super) name: String,
 }
 
-fn params(values: impl IntoIterator<Item = Value>) -> Params {
-    let mut params = Params::new();
-    for value in values {
-        params.push(value);
-    }
-    params
-}
-
 fn micros(length: Duration) -> Value {
     Value::UInt(u64::try_from(length.as_micros()).unwrap_or(u64::MAX))
 }
@@ -58,7 +50,7 @@ impl Holder {
         let fresh = Value::Bytes(ulid::Ulid::generate().to_bytes().to_vec());
         let mut found = None;
         for _ in 0..2 {
-            connection.select(OUTBOX_ID, params([self.pool()]), LEASE, &mut |row| {
+            connection.select(OUTBOX_ID, Params::of([self.pool()]), LEASE, &mut |row| {
                 found = match row.values_mut().first() {
                     Some(Value::Bytes(id)) => <[u8; 16]>::try_from(id.as_slice()).ok(),
                     _ => None,
@@ -68,7 +60,7 @@ impl Holder {
             if found.is_some() {
                 break;
             }
-            connection.execute(MAKE_LEASE, params([self.pool(), fresh.clone()]), LEASE)?;
+            connection.execute(MAKE_LEASE, Params::of([self.pool(), fresh.clone()]), LEASE)?;
         }
         found.ok_or_else(|| Error::config(format!("the outbox has no lease for Redis pool `{}`", self.pool)))
     }
@@ -77,7 +69,7 @@ impl Holder {
     pub(super) fn take(&self, connection: &mut Connection, length: Duration) -> Result<Option<Lease>> {
         let asked = Instant::now();
         let values = [self.name(), micros(length), self.pool(), self.name()];
-        let done = connection.execute(TAKE_LEASE, params(values), LEASE)?;
+        let done = connection.execute(TAKE_LEASE, Params::of(values), LEASE)?;
         Ok((done.matched == 1).then_some(Lease {
             epoch: Epoch(done.first_key),
             length,
@@ -95,9 +87,9 @@ impl Holder {
 
     /// Holds the lease for longer. Whether it is still ours.
     ///
-    /// Its commit makes durable what was read before. InnoDB shows what a transaction did to others before its log is on disk;
-    /// a server that crashes then forgets the transaction. The log is one: once this commit is on disk, so
-    /// is every commit that was seen before it.
+    /// Its commit makes durable what was read before. InnoDB shows what a transaction did to others before its log is
+    /// on disk; a server that crashes then forgets the transaction. The log is one: once this commit is on disk, so is
+    /// every commit that was seen before it.
     pub(super) fn renew(&self, connection: &mut Connection, lease: &mut Lease) -> Result<bool> {
         let asked = Instant::now();
         let values = [
@@ -106,7 +98,7 @@ impl Holder {
             self.name(),
             Value::UInt(lease.epoch.0),
         ];
-        let done = connection.execute(RENEW_LEASE, params(values), LEASE)?;
+        let done = connection.execute(RENEW_LEASE, Params::of(values), LEASE)?;
         lease.renewed = asked;
         Ok(done.matched == 1)
     }
@@ -120,7 +112,7 @@ impl Holder {
             self.name(),
             Value::UInt(lease.epoch.0),
         ];
-        let done = connection.execute(RAISE_LEASE, params(values), LEASE)?;
+        let done = connection.execute(RAISE_LEASE, Params::of(values), LEASE)?;
         if done.matched == 1 {
             lease.epoch = Epoch(done.first_key);
         }
@@ -130,6 +122,6 @@ impl Holder {
     /// Gives it back, so that another need not wait for its end.
     pub(super) fn release(&self, connection: &mut Connection, lease: &Lease) -> Result<()> {
         let values = [self.pool(), self.name(), Value::UInt(lease.epoch.0)];
-        connection.execute(RELEASE_LEASE, params(values), LEASE).map(|_| ())
+        connection.execute(RELEASE_LEASE, Params::of(values), LEASE).map(|_| ())
     }
 }

@@ -225,7 +225,7 @@ impl Relay {
         };
         let mut any = false;
         let pool = || Value::Text(self.holder.pool.clone());
-        let asked = connection.select(ANY, params([pool()]), OUTBOX, &mut |_| {
+        let asked = connection.select(ANY, Params::of([pool()]), OUTBOX, &mut |_| {
             any = true;
             Ok(())
         });
@@ -340,7 +340,7 @@ impl Relay {
         let places = done.len().next_power_of_two();
         let ids = done.iter().chain(std::iter::repeat(&done[done.len() - 1]));
         let ids = ids.take(places).map(|row| Value::UInt(row.id));
-        connection.execute(&delete(places), params(ids), OUTBOX)?;
+        connection.execute(&delete(places), Params::of(ids), OUTBOX)?;
         state.forget.extend(done.iter().map(|row| row.batch));
         Ok(())
     }
@@ -392,7 +392,7 @@ fn gone(connection: &mut Connection, mut markers: Vec<Batch>) -> Result<Vec<Batc
         let part = markers.split_off(markers.len().saturating_sub(MARKERS));
         let mut there = Vec::new();
         let values = part.iter().map(|batch| Value::Bytes(batch.to_vec()));
-        connection.select(&present(part.len()), params(values), OUTBOX, &mut |row| {
+        connection.select(&present(part.len()), Params::of(values), OUTBOX, &mut |row| {
             there.extend(row.values_mut().pop());
             Ok(())
         })?;
@@ -411,12 +411,4 @@ fn fitting(rows: &[Unpacked]) -> usize {
         events <= EVENTS && bytes <= BYTES
     };
     rows.iter().take_while(fits).count().max(1)
-}
-
-pub(super) fn params(values: impl IntoIterator<Item = Value>) -> Params {
-    let mut params = Params::new();
-    for value in values {
-        params.push(value);
-    }
-    params
 }
