@@ -7,7 +7,7 @@ use super::failure::Refusal;
 use super::pack::Commands;
 use super::reply::Reply;
 
-const SCRIPT: &str = include_str!("scripts/frame.lua");
+const SCRIPT: &str = include_str!("scripts/together.lua");
 
 /// One answer that is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,8 @@ fn told(pair: Reply) -> Reply {
 
 fn push_script(commands: &mut Commands, inner: &[Vec<&[u8]>]) {
     let words: usize = inner.iter().map(|words| words.len() + 1).sum();
-    commands.begin(3 + words).arg("EVAL").arg(SCRIPT).number(0);
+    // No lock is asked for.
+    commands.begin(4 + words).arg("EVAL").arg(SCRIPT).number(0).arg("");
     for inner in inner {
         commands.number(inner.len() as u64);
         for word in inner {
@@ -138,7 +139,8 @@ mod tests {
         assert_eq!(
             words[1][3..],
             [
-                &b"3"[..],
+                &b""[..],
+                b"3",
                 b"SET",
                 b"MULTI",
                 b"*1\r\n$5\r\nMULTI\r\n",

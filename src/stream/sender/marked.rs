@@ -10,7 +10,7 @@ use crate::stream::operation::RedisCommand;
 use crate::stream::outgoing::Outgoing;
 use crate::stream::retention::Bounds;
 
-lua!(MARKED, include_str!("../../redis/scripts/marked.lua"));
+lua!(TOGETHER, include_str!("../../redis/scripts/together.lua"));
 
 /// What is written in one step, or not at all.
 #[derive(Debug, Default)]
@@ -108,7 +108,7 @@ fn write(link: &mut Link, marked: &Marked) -> Result<Option<Vec<Option<Refusal>>
     let (key, value) = &marked.marker;
     push(&[b"SET", key.as_bytes(), value.as_bytes()]);
     let args: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
-    let reply = MARKED.run(link, &[lock.as_bytes()], &args)?;
+    let reply = TOGETHER.run(link, &[lock.as_bytes()], &args)?;
     if reply == Reply::Nil {
         return Ok(None);
     }
