@@ -105,13 +105,14 @@ impl MysqlServer {
         self.wait_until_it_answers().map(drop)
     }
 
-    /// Stops it in its tracks by SIGSTOP: connections stay open, nothing is answered.
+    /// Stops it in its tracks by SIGSTOP: connections stay open, nothing is answered any more once
+    /// this returns.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when it could not be signalled.
+    /// [`Error::Io`] when it could not be signalled, [`Error::Deadline`] when it does not stop.
     pub fn pause(&self) -> Result<()> {
-        self.supervisor.signal("STOP")
+        self.supervisor.pause(SERVER)
     }
 
     /// Lets it go on after [`pause`](Self::pause).

@@ -18,6 +18,9 @@ use crate::wait::wait_until;
 /// How long a server gets to end, whether killed or asked to stop.
 const ENDING: Duration = Duration::from_secs(60);
 
+/// How long the threads of a server get to notice that they are stopped.
+const STOPPING: Duration = Duration::from_secs(60);
+
 // The server is a child of a background group that waits for it and leaves its exit status in the
 // file `ended`; `wait` in the shell itself would stop it from reading further commands. No signal
 // is sent once that file is there, since the number may belong to another process by then.
@@ -144,6 +147,15 @@ impl Supervisor {
         self.shell().ask(&format!("{name}\n")).map(drop)
     }
 
+    /// Stops the server by SIGSTOP and waits until each of its threads stands still.
+    pub(crate) fn pause(&self, server: &'static str) -> Result<()> {
+        self.signal("STOP")?;
+        let pid = self.pid();
+        wait_until(STOPPING, &format!("the {server} to stand still"), || {
+            self.ended().is_some() || stands_still(pid)
+        })
+    }
+
     /// Kills the server and waits until it is gone.
     pub(crate) fn kill(&self, server: &'static str) -> Result<()> {
         self.signal("KILL")?;
@@ -193,6 +205,21 @@ impl Supervisor {
     fn shell(&self) -> std::sync::MutexGuard<'_, Shell> {
         self.shell.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether no thread of the process runs on. `kill` returns before that: on a busy machine a thread
+/// may still answer a request or two. Systems without `/proc` are taken at their word.
+fn stands_still(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return true;
+    };
+    threads.flatten().all(|thread| {
+        // The name, in parentheses, may hold anything; the state follows it (proc_pid_stat(5)).
+        fs::read_to_string(thread.path().join("stat")).map_or(true, |stat| {
+            let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+            state.starts_with(['T', 't', 'Z', 'X'])
+        })
+    })
 }
 
 impl Shell {
@@ -249,12 +276,23 @@ mod tests {
     fn a_killed_process_can_be_started_again_in_the_same_folder() {
         let supervisor = run("echo up; exec sleep 1000");
         let first = supervisor.pid();
-        supervisor.signal("STOP").expect("a signal");
+        supervisor.pause("shell").expect("a pause");
+        assert!(stands_still(supervisor.pid()));
         supervisor.kill("shell").expect("a kill");
         assert_eq!(supervisor.ended().expect("a status"), "it was ended by signal 9");
         supervisor.launch_again().expect("a second process");
         assert_ne!(supervisor.pid(), first);
         assert!(supervisor.ended().is_none());
+    }
+
+    #[test]
+    fn a_process_that_goes_on_does_not_stand_still() {
+        let supervisor = run("while :; do :; done");
+        assert!(!stands_still(supervisor.pid()));
+        supervisor.pause("shell").expect("a pause");
+        assert!(stands_still(supervisor.pid()));
+        supervisor.signal("CONT").expect("a signal");
+        wait_until(ENDING, "it to go on", || !stands_still(supervisor.pid())).expect("a process that runs");
     }
 
     #[test]
