@@ -287,6 +287,6 @@ impl<E: Entity> Committed<'_, E> {
 #[doc(hidden)]
 pub fn send(engine: &Engine, stream: &Stream, payloads: Vec<Vec<u8>>) -> Result<()> {
     let event = |payload| Outgoing::new(stream, ulid::Ulid::generate().to_string(), payload);
-    let events = payloads.into_iter().map(event).collect();
+    let events: Vec<Outgoing> = payloads.into_iter().map(event).collect();
     engine.runtime.sender_of(stream)?.send(events)
 }

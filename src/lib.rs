@@ -126,7 +126,7 @@ pub mod __private {
     pub use crate::table::private::*;
     pub use crate::table::{
         Column, ColumnDef, ColumnSet, ColumnType, DefaultValue, Enumeration, IndexDef, OnDelete, RawHandle, Reference,
-        Row, Set, SqlType, StoredAs, Table, TableDef, Value,
+        Row, Set, SqlType, StoredAs, Table, TableDef, Value, ValueRef,
     };
     pub use std::sync::OnceLock;
 }

@@ -55,8 +55,6 @@ pub(crate) struct QueueSettings {
 #[derive(Debug)]
 pub(crate) struct Registered {
     pub(crate) def: &'static TableDef,
-    /// Its process-wide index.
-    pub(crate) index: u32,
     /// Its place among the tables: parents before children.
     pub(crate) rank: u32,
     /// Its pool in `Runtime::mysql`.
@@ -115,7 +113,6 @@ impl std::fmt::Debug for OutboxRoute {
 impl Registered {
     pub(crate) fn new(
         def: &'static TableDef,
-        index: u32,
         rank: u32,
         mysql: usize,
         streams: Vec<Routed>,
@@ -123,7 +120,6 @@ impl Registered {
     ) -> Self {
         Registered {
             def,
-            index,
             rank,
             mysql,
             streams,

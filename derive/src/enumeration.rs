@@ -191,6 +191,13 @@ fn implement(input: &DeriveInput, names: &[(&Variant, String)]) -> TokenStream {
                     ::core::result::Result::Ok(__value(self))
                 }
 
+                fn encode_ref(
+                    &self,
+                    _: &'static ::headwater::__private::ColumnDef,
+                ) -> ::headwater::__private::Result<::headwater::__private::ValueRef<'_>> {
+                    ::core::result::Result::Ok(::headwater::__private::ValueRef::Text(__name(self)))
+                }
+
                 fn decode(
                     __value: ::headwater::__private::Value,
                     __column: &'static ::headwater::__private::ColumnDef,
@@ -208,9 +215,13 @@ fn implement(input: &DeriveInput, names: &[(&Variant, String)]) -> TokenStream {
             }
 
             fn __value(__variant: &#ident) -> ::headwater::__private::Value {
-                ::headwater::__private::Value::Text(::std::string::String::from(match __variant {
+                ::headwater::__private::Value::Text(::std::string::String::from(__name(__variant)))
+            }
+
+            fn __name(__variant: &#ident) -> &'static str {
+                match __variant {
                     #(#ident::#variants => #names,)*
-                }))
+                }
             }
         };
     }

@@ -44,6 +44,10 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
         let value = column.encode(&def(i));
         quote!(#i => #value)
     });
+    let encode_ref = each().map(|(i, column)| {
+        let value = column.encode_ref(&def(i));
+        quote!(#i => #value)
+    });
     let decode = each().map(|(i, column)| {
         let value = column.decode(quote!(__value), &def(i));
         let field = &column.field;
@@ -84,6 +88,16 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
         fn encode(&self, __column: usize) -> ::headwater::__private::Result<::headwater::__private::Value> {
             match __column {
                 #(#encode,)*
+                _ => ::core::result::Result::Err(__TABLE.no_column(__column)),
+            }
+        }
+
+        fn encode_ref(
+            &self,
+            __column: usize,
+        ) -> ::headwater::__private::Result<::headwater::__private::ValueRef<'_>> {
+            match __column {
+                #(#encode_ref,)*
                 _ => ::core::result::Result::Err(__TABLE.no_column(__column)),
             }
         }
@@ -163,6 +177,21 @@ impl Column {
                     }
                 }
             },
+        }
+    }
+
+    fn encode_ref(&self, def: &TokenStream) -> TokenStream {
+        let Column { field, ty, .. } = self;
+        match &self.stored {
+            Stored::Plain => quote!(<#ty as ::headwater::__private::ColumnType>::encode_ref(&self.#field, #def)),
+            Stored::As(column) => {
+                quote!(<#ty as ::headwater::__private::StoredAs<#column>>::encode_field_ref(&self.#field, #def))
+            }
+            // What is made for the purpose is not borrowed.
+            Stored::OptionAs { .. } => {
+                let value = self.encode(def);
+                quote!(::core::result::Result::map(#value, ::headwater::__private::ValueRef::Owned))
+            }
         }
     }
 

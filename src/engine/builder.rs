@@ -304,8 +304,7 @@ impl EngineBuilder {
                 let way = |route: &OutboxRoute| route.mysql == pool && route.redis_name() == redis;
                 routed.outbox = outboxes.iter().position(way);
             }
-            let index = u32::try_from(wanted.index).unwrap_or(u32::MAX);
-            tables[wanted.index] = Some(Registered::new(wanted.def, index, rank, pool, streams, wanted.ops));
+            tables[wanted.index] = Some(Registered::new(wanted.def, rank, pool, streams, wanted.ops));
         }
         Ok(Engine::around(Runtime {
             mysql,

@@ -8,7 +8,7 @@ use mysql::prelude::Queryable;
 
 use super::failure::{self, About};
 use super::observe::{Observer, StatementEvent};
-use super::params::{Params, from_driver};
+use super::params::Params;
 use super::server::Server;
 use super::statements::Statements;
 use crate::error::{Error, ErrorKind, Result};
@@ -106,7 +106,7 @@ impl Connection {
         self.finish(outcome, table)
     }
 
-    /// Runs a query, kept prepared, and hands each row over. The same `Row` is filled again and again.
+    /// Runs a query, kept prepared, and hands each row over.
     pub(crate) fn select(
         &mut self,
         sql: &str,
@@ -221,16 +221,8 @@ impl Connection {
     ) -> mysql::Result<Result<()>> {
         let statement = self.statement(sql)?;
         let result = self.driver.exec_iter(&statement, params.into_driver())?;
-        let mut row = Row::default();
         for values in result {
-            let values = values?;
-            row.values_mut().clear();
-            row.values_mut().extend(
-                values
-                    .unwrap_raw()
-                    .into_iter()
-                    .map(|v| from_driver(v.unwrap_or(mysql::Value::NULL))),
-            );
+            let mut row = Row::of_driver(values?.unwrap_raw());
             if let Err(error) = each(&mut row) {
                 // Dropping the result reads what is left of it, so the connection stays usable.
                 return Ok(Err(error));

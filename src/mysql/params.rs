@@ -2,7 +2,7 @@
 
 use mysql::Value as Driver;
 
-use crate::table::{CivilDate, CivilDateTime, CivilTime, Value};
+use crate::table::{CivilDate, CivilDateTime, Value};
 
 /// One value as it is bound: for those who write statements down instead of running them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -117,37 +117,5 @@ fn to_driver(value: Value) -> Driver {
         ),
         // MySQL 9 refuses some bound times within the type's range ("out of range in set_parameter_value").
         Value::Time(t) => Driver::Bytes(t.to_string().into_bytes()),
-    }
-}
-
-/// A value of a result row. Dates and datetimes share one form on the wire, so the column's type, not this
-/// function, tells them apart.
-#[inline]
-pub(super) fn from_driver(value: Driver) -> Value {
-    match value {
-        Driver::NULL => Value::Null,
-        Driver::Bytes(v) => Value::Bytes(v),
-        Driver::Int(v) => Value::Int(v),
-        Driver::UInt(v) => Value::UInt(v),
-        Driver::Float(v) => Value::Float(v),
-        Driver::Double(v) => Value::Double(v),
-        Driver::Date(year, month, day, hour, minute, second, micros) => Value::DateTime(CivilDateTime {
-            date: CivilDate { year, month, day },
-            hour,
-            minute,
-            second,
-            micros,
-        }),
-        Driver::Time(negative, days, hours, minutes, seconds, micros) => {
-            // TIME ends at 838 hours, so days * 24 fits; more would be a broken server, kept visible.
-            let hours = u16::try_from(days.saturating_mul(24).saturating_add(u32::from(hours))).unwrap_or(u16::MAX);
-            Value::Time(CivilTime {
-                negative,
-                hours,
-                minutes,
-                seconds,
-                micros,
-            })
-        }
     }
 }

@@ -108,7 +108,7 @@ fn lock(connection: &mut Connection, pool: &MysqlPool) -> Result<()> {
     params.push(Value::Int(LOCK));
     let mut granted = false;
     connection.select("SELECT GET_LOCK(LEFT(?, 64), ?)", params, "", &mut |row| {
-        granted = matches!(row.values_mut().first(), Some(Value::Int(1) | Value::UInt(1)));
+        granted = matches!(row.values().first(), Some(Value::Int(1) | Value::UInt(1)));
         Ok(())
     })?;
     if granted {

@@ -59,7 +59,7 @@ fn query(connection: &mut Connection, sql: &str, bound: &[&str]) -> Result<Vec<L
     }
     let mut lines = Vec::new();
     connection.select(sql, params, "information_schema", &mut |row| {
-        let values = row.values_mut().drain(..).map(|value| match value {
+        let values = row.values().into_iter().map(|value| match value {
             Value::Null => None,
             Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             other => Some(other.to_string()),

@@ -6,8 +6,10 @@ use super::arena::{Mark, Status};
 use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
+use super::plan::Plan;
 use crate::entity::Entity;
 use crate::error::Result;
+use crate::runtime::Registered;
 use crate::table::{ColumnSet, Value};
 
 /// A change whose statements succeeded, kept for its after-hooks and its events.
@@ -73,6 +75,42 @@ pub(crate) struct Manner {
     pub(crate) hooks: bool,
 }
 
+/// Accepts the changes of a plan in its order, those of the tables that are `wanted`, and hands each over.
+pub(super) fn accept_all(
+    core: &mut Core,
+    frozen: &Frozen,
+    plan: &Plan,
+    wanted: impl Fn(&Registered) -> bool,
+    manner: impl Fn(&Core, &Change) -> Manner,
+    mut each: impl FnMut(&mut Core, &Registered, &Change, Acceptance),
+) -> Result<()> {
+    let runtime = core.runtime.clone();
+    for step in &plan.steps {
+        // All changes of a step are of one table.
+        let Some(first) = step.first().map(|&i| &frozen.changes[i]) else {
+            continue;
+        };
+        let table = runtime.registered(first.place.table as usize);
+        let Some(table) = table.filter(|table| wanted(table)) else {
+            continue;
+        };
+        if first.is_insert() {
+            (table.ops.reserve)(core, step.len());
+        }
+        for change in step.iter().map(|&i| &frozen.changes[i]) {
+            let manner = manner(core, change);
+            let acceptance = (table.ops.accept)(core, change, frozen, manner)?;
+            each(core, table, change, acceptance);
+        }
+    }
+    Ok(())
+}
+
+/// Makes room for so many inserted rows in the identity map.
+pub(super) fn reserve<E: Entity>(core: &mut Core, rows: usize) {
+    core.arena_mut::<E>().reserve_identity(rows);
+}
+
 /// Accepts one change of `E`.
 pub(super) fn accept<E: Entity>(
     core: &mut Core,
@@ -81,7 +119,6 @@ pub(super) fn accept<E: Entity>(
     manner: Manner,
 ) -> Result<Acceptance> {
     let slot = change.place.slot;
-    let def = E::TABLE;
     let arena = core.arena_mut::<E>();
     let place = &mut arena.slots[slot as usize];
     let mark = std::mem::replace(&mut place.mark, Mark::None);
@@ -89,7 +126,12 @@ pub(super) fn accept<E: Entity>(
         place: change.place,
         operation: change.operation,
         key: change.key.clone(),
-        changed: change.columns.without(&def.internal()),
+        // Nobody else asks for it.
+        changed: if manner.undoable || manner.hooks {
+            change.columns.without(&E::TABLE.internal())
+        } else {
+            ColumnSet::EMPTY
+        },
         values: Vec::new(),
         kept: None,
     };

@@ -304,6 +304,11 @@ impl<E: Entity> Arena<E> {
     /// Makes room for more entities at once.
     pub(crate) fn reserve(&mut self, more: usize) {
         self.slots.reserve(more);
+        self.reserve_identity(more);
+    }
+
+    /// Makes room for more stored entities in the identity map.
+    pub(crate) fn reserve_identity(&mut self, more: usize) {
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.identity.reserve(more, |&other| rehash(slots, hasher, other));
     }

@@ -36,7 +36,7 @@ struct Seen {
 ///
 /// Whether there may be anything to write: an entity that is not a row without changes.
 pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<bool> {
-    if core.without_hooks {
+    if core.without_hooks || touched.iter().all(|&place| is_new_without_hooks(core, place)) {
         return Ok(true);
     }
     let stand_in = core.stand_in();
@@ -54,6 +54,14 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<bool> {
         // A panic is the application's to see; the session behind it is whole again.
         Err(panic) => resume_unwind(panic),
     }
+}
+
+/// Whether it is a new entity of a table that has no hooks before an insert.
+fn is_new_without_hooks(core: &Core, place: Place) -> bool {
+    let table = core.runtime.registered(place.table as usize);
+    table.is_some_and(|table| {
+        !table.may_have(HookName::Saving.bit() | HookName::Creating.bit()) && (table.ops.is_new)(core, place.slot)
+    })
 }
 
 /// Forgets what the run remembered of each entity.
@@ -182,6 +190,9 @@ pub(super) fn is_trashed<E: Entity>(core: &Core, slot: u32) -> bool {
 
 /// `saving` and `updating`, each only while something is left to write.
 fn update<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<()> {
+    if !has_any::<E>(session, &[saving(), updating()])? {
+        return Ok(());
+    }
     let touch = session.core.arena_mut::<E>().slots[slot as usize].mark == Mark::Touch;
     if !touch && dirty::<E>(&session.core, slot).is_empty() {
         return Ok(());
@@ -222,7 +233,16 @@ fn force_deleting<E: Entity>() -> Before<E> {
     (HookName::ForceDeleting, E::force_deleting)
 }
 
+/// Whether any of these hooks may have a body of its own.
+fn has_any<E: Entity>(session: &Session<InHook>, hooks: &[Before<E>]) -> Result<bool> {
+    let bits = hooks.iter().fold(0, |bits, (name, _)| bits | name.bit());
+    Ok(session.core.runtime.table::<E>()?.may_have(bits))
+}
+
 fn group<E: Entity>(session: &mut Session<InHook>, slot: u32, phase: u8, hooks: &[Before<E>]) -> Result<()> {
+    if !has_any(session, hooks)? {
+        return Ok(());
+    }
     let place = &mut session.core.arena_mut::<E>().slots[slot as usize];
     if place.hooked & phase != 0 {
         return Ok(());
@@ -246,8 +266,7 @@ fn call<E: Entity>(
     name: HookName,
     method: fn(&mut E, &mut Hook<'_, E>) -> HookResult,
 ) -> Result<()> {
-    let table = session.core.runtime.clone();
-    if !table.table::<E>()?.may_have(name.bit()) {
+    if !session.core.runtime.table::<E>()?.may_have(name.bit()) {
         return Ok(());
     }
     let id = session.core.id;

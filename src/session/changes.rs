@@ -9,9 +9,10 @@ use super::arena::{Mark, Slot, Status, name_of};
 use super::before::is_trashed;
 use super::committed::Operation;
 use super::core::{Core, Place};
-use super::queue::KeyMaker;
+use super::queue::Queueing;
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mysql::Params;
 use crate::table::{CivilDate, CivilDateTime, ColumnDef, ColumnSet, Key, RawHandle, SqlType, TableDef, Value};
 
 /// One entity's change, its values in [`Frozen::values`].
@@ -26,8 +27,12 @@ pub(crate) struct Change {
     pub(crate) version: Option<Value>,
     /// The columns that the statement writes.
     pub(crate) columns: ColumnSet,
-    /// Their new values, in the order of the columns.
+    /// Those of them whose new values are kept: all, but for a row that is [`written`](Change::written).
+    pub(crate) kept: ColumnSet,
+    /// The new values that are kept, in the order of the columns.
     pub(crate) new: Range<usize>,
+    /// All new values, in [`Queueing::rows`]; empty where that is not done.
+    pub(crate) written: Range<usize>,
     /// Of an update: their old values. Of a delete: those of [`given_up`].
     pub(crate) old: Range<usize>,
     /// Columns that an update leaves alone, in unique indexes of which it writes others.
@@ -58,8 +63,8 @@ pub(crate) struct Frozen {
     pub(crate) pending: Vec<Pending>,
     /// The time that the whole flush writes into its timestamp columns.
     pub(crate) now: CivilDateTime,
-    /// Makes the keys that are the server's to make otherwise, where the rows are inserted later.
-    pub(crate) keys: Option<KeyMaker>,
+    /// What a flush needs whose rows are inserted later.
+    pub(crate) queueing: Option<Queueing>,
 }
 
 impl Change {
@@ -74,11 +79,64 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Column, old and new value of what an update changed, without the columns that no event shows. They move out of
+    /// the frozen values, but for those that the entity gets back.
+    pub(crate) fn take_visible<'a>(
+        &'a self,
+        values: &'a mut [Value],
+    ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
+        let updates = matches!(self.operation, Operation::Update | Operation::Restore);
+        let (new, old) = if updates {
+            (self.new.clone(), self.old.clone())
+        } else {
+            (0..0, 0..0)
+        };
+        let internal = self.def.internal();
+        // The old values stand behind the new ones.
+        let (before, behind) = values.split_at_mut(old.start);
+        let pairs = behind[..old.len()].iter_mut().zip(&mut before[new]);
+        let columns = self.columns.iter().zip(pairs);
+        columns
+            .filter(move |(column, _)| !internal.has(*column))
+            .map(|(column, (old, new))| {
+                let new = if self.managed.has(column) {
+                    new.clone()
+                } else {
+                    new.take()
+                };
+                (column, old.take(), new)
+            })
+    }
+}
+
 impl Frozen {
     /// The new value that a change writes into a column.
     pub(crate) fn new_value(&self, change: &Change, column: usize) -> Option<&Value> {
-        let position = change.columns.iter().position(|c| c == column)?;
+        let position = change.kept.iter().position(|c| c == column)?;
         self.values.get(change.new.start + position)
+    }
+
+    /// The values of rows to insert, in the order of the columns. What the entities do not get back moves: events of
+    /// an insert carry no values.
+    pub(crate) fn take_rows(&mut self, rows: &[usize]) -> Params {
+        let width = rows.first().map_or(0, |&i| self.changes[i].columns.len());
+        let mut params = Params::with_capacity(rows.len() * width);
+        for change in rows.iter().map(|&i| &self.changes[i]) {
+            let values = &mut self.values[change.new.clone()];
+            if !change.managed.meets(&change.kept) {
+                values.iter_mut().for_each(|value| params.push(value.take()));
+                continue;
+            }
+            for (column, value) in change.kept.iter().zip(values) {
+                params.push(if change.managed.has(column) {
+                    value.clone()
+                } else {
+                    value.take()
+                });
+            }
+        }
+        params
     }
 
     /// Column, old and new value of what an update changed, without the columns that no event shows.
@@ -134,15 +192,20 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
     }
     let (first_value, first_pending) = (frozen.values.len(), frozen.pending.len());
     let mut columns = def.all();
-    let mut managed = ColumnSet::EMPTY;
+    let (mut managed, mut kept) = (ColumnSet::EMPTY, ColumnSet::EMPTY);
     let mut key = Value::Null;
+    // A reference may wait for its key.
+    let writes = frozen.queueing.is_some() && def.columns.iter().all(|column| column.reference.is_none());
+    let start = frozen.queueing.as_ref().map_or(0, |queueing| queueing.rows.end());
+    let unique = unique_columns(def);
     for (column, about) in def.columns.iter().enumerate() {
         let value = if column == def.id {
             if entity.key().is_unset() {
                 managed.insert(column);
-                match (E::Key::generate(), &frozen.keys) {
+                let more = frozen.changes.capacity() - frozen.changes.len();
+                match (E::Key::generate(), &mut frozen.queueing) {
                     (Some(made), _) => key = encode_key(&made, about)?,
-                    (None, Some(keys)) => key = keys.next(def)?,
+                    (None, Some(queueing)) => key = queueing.keys.next(def, more.saturating_sub(1))?,
                     (None, None) => {
                         columns.remove(column);
                         continue;
@@ -158,16 +221,39 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
         } else if (Some(column) == def.created_at || Some(column) == def.updated_at) && is_unset_time(entity, column) {
             managed.insert(column);
             datetime(now, about)
-        } else if let Some(handle) = entity.pending(column) {
+        } else if about.reference.is_some()
+            && let Some(handle) = entity.pending(column)
+        {
             managed.insert(column);
             reference(core, about, column, handle, frozen)?
         } else {
             if has_time(about) {
                 managed.insert(column);
             }
+            if let Some(queueing) = &mut frozen.queueing
+                && writes
+                && !managed.has(column)
+                && !unique.has(column)
+            {
+                queueing.rows.push(&entity.encode_ref(column)?)?;
+                continue;
+            }
             entity.encode(column)?
         };
+        if let Some(queueing) = frozen.queueing.as_mut().filter(|_| writes) {
+            queueing.rows.push_value(&value)?;
+        }
+        kept.insert(column);
         frozen.values.push(value);
+    }
+    let mut written = 0..0;
+    if let Some(queueing) = frozen.queueing.as_mut().filter(|_| writes) {
+        written = start..queueing.rows.end();
+        if start == 0 {
+            // Most often the others are of the same table.
+            let left = frozen.changes.capacity() - frozen.changes.len();
+            queueing.rows.reserve_like(&written, left);
+        }
     }
     frozen.changes.push(Change {
         place: at,
@@ -176,7 +262,9 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
         key,
         version: None,
         columns,
+        kept,
         new: first_value..frozen.values.len(),
+        written,
         old: 0..0,
         beside_columns: ColumnSet::EMPTY,
         beside: 0..0,
@@ -286,6 +374,8 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
         key: original.encode(def.id)?,
         version,
         columns,
+        kept: columns,
+        written: 0..0,
         beside_columns,
         beside: old.end..frozen.values.len(),
         old,
@@ -313,7 +403,9 @@ fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &
         key: entity.encode(def.id)?,
         version,
         columns: ColumnSet::EMPTY,
+        kept: ColumnSet::EMPTY,
         new: 0..0,
+        written: 0..0,
         old: first..frozen.values.len(),
         beside_columns: ColumnSet::EMPTY,
         beside: 0..0,

@@ -71,24 +71,11 @@ fn insert<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
     let (def, columns) = (first.def, first.columns);
-    let width = columns.len().max(1);
     let generated = !columns.has(def.id);
     let mut statements = 0;
     let most = most_inserted(&server, columns.len());
     for chunk in Chunks::of(frozen, step, &server, most).cut_by(strategy::inserted) {
-        let mut params = Params::with_capacity(chunk.len() * width);
-        for &i in chunk {
-            let (new, managed) = (frozen.changes[i].new.clone(), frozen.changes[i].managed);
-            for (column, value) in columns.iter().zip(&mut frozen.values[new]) {
-                // Events of an insert carry no values, so what the entity does not get back can move.
-                params.push(if managed.has(column) {
-                    value.clone()
-                } else {
-                    std::mem::replace(value, Value::Null)
-                });
-            }
-        }
-        let done = connection.insert(&sql::insert(def, &columns, chunk.len()), params, def.name, chunk)?;
+        let done = connection.insert(&sql::insert(def, &columns, chunk.len()), frozen, chunk, def)?;
         statements += 1;
         if generated {
             // A plain INSERT of several rows gets consecutive keys, the first of which is reported:
@@ -290,10 +277,9 @@ struct Chunks<'a> {
 impl<'a> Chunks<'a> {
     fn of(frozen: &Frozen, step: &'a [usize], server: &Server, most_rows: usize) -> Self {
         let size = |&i: &usize| {
-            frozen.values[frozen.changes[i].new.clone()]
-                .iter()
-                .map(Params::size_of)
-                .sum::<usize>()
+            let change = &frozen.changes[i];
+            let values = frozen.values[change.new.clone()].iter();
+            values.map(Params::size_of).sum::<usize>() + change.written.len()
         };
         // A quarter of the packet is left for what the sizes do not count.
         Chunks {

@@ -222,7 +222,7 @@ impl<E: Entity> Query<'_, E> {
         let (sql, params) = self.select.count();
         let mut count = 0;
         self.core.read::<E>(&sql, params, &mut |row| {
-            count = match row.values_mut().first() {
+            count = match row.values().first() {
                 Some(Value::Int(n)) => u64::try_from(*n).unwrap_or(0),
                 Some(Value::UInt(n)) => *n,
                 _ => 0,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::accept::{Accepted, Manner};
+use super::accept::{Accepted, Manner, accept_all};
 use super::after::{self, HookFailure, merge_all};
 use super::changes::{Change, Frozen};
 use super::committed::Operation;
@@ -15,7 +15,7 @@ use super::run::execute_all;
 use super::stale::stale;
 use super::transaction::{self, Transaction};
 use crate::error::{Error, Result};
-use crate::runtime::Runtime;
+use crate::runtime::{Registered, Runtime};
 use crate::step::Step;
 
 /// What a flush did.
@@ -105,24 +105,19 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
 /// A flush that is a transaction of its own: one for each pool.
 fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -> Result<FlushReport> {
     let runtime = core.runtime.clone();
-    let events = |frozen: &Frozen, only: Option<&[usize]>| {
-        let order = plan.steps.iter().flatten().copied();
-        publish::of_frozen(&runtime, frozen, order, |table| {
-            only.is_none_or(|pools| pools.contains(&table.mysql))
-        })
-    };
+    let events = |frozen: &mut Frozen| publish::of_frozen(&runtime, frozen, plan.steps.iter().flatten().copied());
     if let Some(outcome) = one_statement(core, frozen, plan, broken) {
         let statements = outcome?;
-        let events = events(frozen, None)?;
+        let events = events(frozen)?;
         return finish(core, frozen, plan, statements, None, events);
     }
     let mut transaction = Transaction::default();
     let executed = execute_all(&runtime, &mut transaction, frozen, plan, broken).and_then(|statements| {
-        let events = events(frozen, None)?;
+        let events = events(frozen)?;
         events.write_durable(&runtime, &mut transaction)?;
         Ok((statements, events))
     });
-    let (statements, told_of) = match executed {
+    let (statements, mut told_of) = match executed {
         Ok(executed) => executed,
         Err(failed) => {
             transaction.abandon();
@@ -136,7 +131,7 @@ fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -
         // Of several pools some may have committed before.
         Err(error) if committed.is_empty() => Err(error),
         Err(error) => {
-            let told_of = events(frozen, Some(&committed))?;
+            told_of.keep_pools(&runtime, &committed);
             finish(core, frozen, plan, statements, Some(&committed), told_of).and(Err(error))
         }
     }
@@ -204,27 +199,29 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
         statements,
         ..FlushReport::default()
     };
-    for &i in plan.steps.iter().flatten() {
-        let change = &frozen.changes[i];
-        let Some(table) = runtime.registered(change.place.table as usize) else {
-            continue;
-        };
-        report.count(change.operation);
-        let manner = Manner {
-            undoable: true,
-            hooks: wants_any_hook(core, change),
-        };
-        let (mut accepted, undo) = (table.ops.accept)(core, change, frozen, manner)?;
-        if !table.streams.is_empty() {
-            accepted.values = frozen.visible(change);
-        }
-        if let Some(transaction) = &mut core.transaction {
-            transaction.accepted.push(accepted);
-            if let Some(undo) = undo {
-                transaction.note_undo(undo);
+    let manner = |core: &Core, change: &Change| Manner {
+        undoable: true,
+        hooks: wants_any_hook(core, change),
+    };
+    accept_all(
+        core,
+        frozen,
+        plan,
+        |_| true,
+        manner,
+        |core, table, change, (mut accepted, undo)| {
+            report.count(change.operation);
+            if !table.streams.is_empty() {
+                accepted.values = frozen.visible(change);
             }
-        }
-    }
+            if let Some(transaction) = &mut core.transaction {
+                transaction.accepted.push(accepted);
+                if let Some(undo) = undo {
+                    transaction.note_undo(undo);
+                }
+            }
+        },
+    )?;
     settle(core);
     Ok(report)
 }
@@ -252,30 +249,22 @@ fn finish(
     only: Option<&[usize]>,
     events: Events,
 ) -> Result<FlushReport> {
-    let runtime = core.runtime.clone();
     let mut report = FlushReport {
         statements,
         ..FlushReport::default()
     };
     let mut all: Vec<Accepted> = Vec::new();
-    for &i in plan.steps.iter().flatten() {
-        let change = &frozen.changes[i];
-        let Some(table) = runtime.registered(change.place.table as usize) else {
-            continue;
-        };
-        if only.is_some_and(|pools| !pools.contains(&table.mysql)) {
-            continue;
-        }
+    let wanted = |table: &Registered| only.is_none_or(|pools| pools.contains(&table.mysql));
+    let manner = |core: &Core, change: &Change| Manner {
+        undoable: false,
+        hooks: wants_hooks(core, change),
+    };
+    accept_all(core, frozen, plan, wanted, manner, |_, _, change, (accepted, _)| {
         report.count(change.operation);
-        let manner = Manner {
-            undoable: false,
-            hooks: wants_hooks(core, change),
-        };
-        let (accepted, _) = (table.ops.accept)(core, change, frozen, manner)?;
         if accepted.kept.is_some() {
             all.push(accepted);
         }
-    }
+    })?;
     if only.is_none() {
         settle(core);
     }

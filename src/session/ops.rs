@@ -24,6 +24,7 @@ pub(crate) struct EntityOps {
     /// Sorts touched slots: stored ones by key, then new ones as they came.
     pub(crate) sort: fn(&Core, &mut Vec<u32>),
     pub(crate) name: fn(&Core, u32) -> String,
+    pub(crate) is_new: fn(&Core, u32) -> bool,
     pub(crate) before: fn(&mut Session<InHook>, u32) -> Result<bool>,
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
@@ -32,6 +33,7 @@ pub(crate) struct EntityOps {
     pub(crate) row: fn(&Core, u32, bool) -> Vec<Value>,
     /// The past-tense hooks of a change that was queued.
     pub(crate) after_queued: fn(&Arc<Runtime>, u8, Values<'_>, &mut Vec<HookFailure>) -> Result<()>,
+    pub(crate) reserve: fn(&mut Core, usize),
     pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<Acceptance>,
     pub(crate) merge: fn(&mut Accepted, Accepted),
     pub(crate) after: fn(&Core, &Arc<Runtime>, &Accepted, &mut Vec<HookFailure>),
@@ -65,12 +67,14 @@ impl<E: Entity> Of<E> {
         def: E::TABLE,
         sort: sort::<E>,
         name: changes::describe::<E>,
+        is_new: is_new::<E>,
         before: before::before::<E>,
         reset: before::reset_slot::<E>,
         key_of: changes::key_of::<E>,
         freeze: changes::freeze::<E>,
         row: changes::row::<E>,
         after_queued: queue::after_queued::<E>,
+        reserve: accept::reserve::<E>,
         accept: accept::accept::<E>,
         merge: after::merge::<E>,
         after: after::after::<E>,
@@ -109,6 +113,12 @@ fn sort<E: Entity>(core: &Core, slots: &mut Vec<u32>) {
     new.dedup();
     stored.append(&mut new);
     *slots = stored;
+}
+
+/// Whether it is not inserted yet.
+fn is_new<E: Entity>(core: &Core, slot: u32) -> bool {
+    let place = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
+    place.is_some_and(|place| place.status == Status::New)
 }
 
 /// What was touched but not changed needs no snapshot any more.

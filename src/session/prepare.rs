@@ -5,7 +5,7 @@ use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
 use super::plan::{self, Action, Node, Plan};
-use super::queue::KeyMaker;
+use super::queue::Queueing;
 use super::ties::{Why, ties};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::CivilDateTime;
@@ -18,7 +18,7 @@ pub(super) struct Prepared {
 }
 
 /// Runs the before-hooks, freezes and plans; `None` when nothing is to be written.
-pub(super) fn prepare(core: &mut Core, keys: Option<KeyMaker>) -> Result<Option<Prepared>> {
+pub(super) fn prepare(core: &mut Core, queueing: Option<Queueing>) -> Result<Option<Prepared>> {
     if core.touched.is_empty() {
         return Ok(None);
     }
@@ -27,7 +27,7 @@ pub(super) fn prepare(core: &mut Core, keys: Option<KeyMaker>) -> Result<Option<
         settle(core);
         return Ok(None);
     }
-    let frozen = freeze(core, touched, keys)?;
+    let frozen = freeze(core, touched, queueing)?;
     if frozen.changes.is_empty() {
         settle(core);
         return Ok(None);
@@ -65,7 +65,7 @@ fn collect(core: &mut Core) -> Vec<Place> {
 }
 
 /// Freezes everything that was touched, by the hooks too.
-fn freeze(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Result<Frozen> {
+fn freeze(core: &mut Core, touched: Vec<Place>, queueing: Option<Queueing>) -> Result<Frozen> {
     let places = if core.touched == touched {
         touched
     } else {
@@ -74,7 +74,7 @@ fn freeze(core: &mut Core, touched: Vec<Place>, keys: Option<KeyMaker>) -> Resul
     let runtime = core.runtime.clone();
     let mut frozen = Frozen {
         now: CivilDateTime::now(),
-        keys,
+        queueing,
         ..Frozen::default()
     };
     frozen.changes.reserve(places.len());

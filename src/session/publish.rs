@@ -4,24 +4,23 @@
 use super::accept::Accepted;
 use super::changes::{Change, Frozen};
 use super::committed::Operation;
-use super::core::Place;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
-use crate::runtime::{Registered, Runtime};
+use crate::runtime::{Registered, Routed, Runtime};
 use crate::stream::outbox::{self, OUTBOX};
-use crate::stream::{EventRecord, FlushType, Outgoing, publishes, write_event};
+use crate::stream::{EventRecord, Facts, FlushType, Outgoing, Parcel, publishes, write_event};
 use crate::table::{ColumnSet, Value};
 
 /// The events of a flush or a transaction.
 #[derive(Default)]
 pub(super) struct Events {
-    /// Those of background streams, for each sender.
-    background: Vec<Vec<Outgoing>>,
+    /// Those of background streams, for each sender, which packs them.
+    background: Vec<Facts>,
     /// Those of durable streams, for each way from a database to a Redis pool.
     durable: Vec<Vec<Outgoing>>,
     /// Events that could not be written.
     problems: Vec<Error>,
-    /// Makes the event ids: random once, then counted, which costs a tenth.
+    /// Makes the ids of durable events: random once, then counted, which costs a tenth.
     ids: ulid::Generator,
 }
 
@@ -42,13 +41,11 @@ pub(super) fn flush_type(operation: Operation) -> FlushType {
     }
 }
 
-/// What an event tells of.
-struct Fact<'a> {
-    place: Place,
+/// What an event tells of, beside values.
+struct Told<'a> {
     operation: Operation,
     key: &'a Value,
     changed: ColumnSet,
-    values: &'a [(usize, Value, Value)],
 }
 
 /// The columns of a change that events show.
@@ -69,29 +66,25 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
         })
 }
 
-/// The events of frozen changes whose statements have run, in this order.
-pub(super) fn of_frozen(
-    runtime: &Runtime,
-    frozen: &Frozen,
-    order: impl Iterator<Item = usize>,
-    wanted: impl Fn(&Registered) -> bool,
-) -> Result<Events> {
+/// The events of frozen changes whose statements have run, in this order. The values that events show move into them,
+/// but for those that the entities get back.
+pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, order: impl Iterator<Item = usize>) -> Result<Events> {
     let mut events = Events::new(runtime);
-    for change in order.map(|i| &frozen.changes[i]) {
+    let count = frozen.changes.len();
+    let Frozen { changes, values, .. } = frozen;
+    for change in order.map(|i| &changes[i]) {
         let Some(table) = runtime.registered(change.place.table as usize) else {
             continue;
         };
-        if table.streams.is_empty() || !wanted(table) {
+        if table.streams.is_empty() {
             continue;
         }
-        let fact = Fact {
-            place: change.place,
+        let told = Told {
             operation: change.operation,
             key: &change.key,
             changed: shown(change),
-            values: &frozen.visible(change),
         };
-        events.add(table, &fact)?;
+        events.add(table, &told, count, change.take_visible(values))?;
     }
     Ok(events)
 }
@@ -103,14 +96,12 @@ pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Ev
         let Some(table) = runtime.registered(change.place.table as usize) else {
             continue;
         };
-        let fact = Fact {
-            place: change.place,
+        let told = Told {
             operation: change.operation,
             key: &change.key,
             changed: change.changed,
-            values: &change.values,
         };
-        events.add(table, &fact)?;
+        events.add(table, &told, accepted.len(), change.values.iter().cloned())?;
     }
     Ok(events)
 }
@@ -118,48 +109,99 @@ pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Ev
 impl Events {
     fn new(runtime: &Runtime) -> Self {
         let mut events = Events::default();
-        events.background.resize_with(runtime.senders.len(), Vec::new);
+        events.background.resize_with(runtime.senders.len(), Facts::default);
         events.durable.resize_with(runtime.outboxes.len(), Vec::new);
         events
     }
 
-    /// An event that cannot be written stops a durable stream's flush; of a background stream it is told.
-    fn add(&mut self, table: &Registered, fact: &Fact<'_>) -> Result<()> {
-        debug_assert_eq!(table.index, fact.place.table);
-        let flush = flush_type(fact.operation);
-        for routed in &table.streams {
-            if !publishes(table.def, routed.publication, flush, &fact.changed) {
-                continue;
-            }
-            let record = EventRecord {
-                table: table.def,
-                key: fact.key,
-                flush,
-                changes: fact.values,
-            };
-            // Most events fit.
-            let mut payload = Vec::with_capacity(192);
-            let stream = &routed.publication.stream;
-            let written = write_event(&mut payload, &record, stream.wire_format());
-            let waiting = match routed.outbox {
-                Some(outbox) => {
-                    written?;
-                    self.durable.get_mut(outbox)
-                }
-                None => {
-                    if let Err(error) = written {
-                        self.problems.push(error);
-                        continue;
-                    }
-                    self.background.get_mut(routed.sender)
-                }
-            };
-            if let Some(waiting) = waiting {
-                let id = self.ids.generate().unwrap_or_else(|_| ulid::Ulid::generate());
-                waiting.push(Outgoing::new(stream, id.to_string(), payload));
+    /// Adds the events of one of so many changes. One that cannot be written stops a durable stream's flush; of a
+    /// background stream it is told.
+    fn add(
+        &mut self,
+        table: &Registered,
+        told: &Told<'_>,
+        changes: usize,
+        values: impl Iterator<Item = (usize, Value, Value)>,
+    ) -> Result<()> {
+        let flush = flush_type(told.operation);
+        let publishes = |routed: &&Routed| publishes(table.def, routed.publication, flush, &told.changed);
+        let mut streams = table.streams.iter().filter(publishes);
+        let Some(first) = streams.next() else { return Ok(()) };
+        if first.outbox.is_none() && streams.clone().next().is_none() {
+            self.add_background(table, told, first, changes, values);
+            return Ok(());
+        }
+        let values: Vec<(usize, Value, Value)> = values.collect();
+        for routed in std::iter::once(first).chain(streams) {
+            match routed.outbox {
+                Some(outbox) => self.add_durable(table, told, routed, outbox, &values)?,
+                None => self.add_background(table, told, routed, changes, values.iter().cloned()),
             }
         }
         Ok(())
+    }
+
+    fn add_background(
+        &mut self,
+        table: &Registered,
+        told: &Told<'_>,
+        routed: &Routed,
+        changes: usize,
+        values: impl Iterator<Item = (usize, Value, Value)>,
+    ) {
+        let Some(facts) = self.background.get_mut(routed.sender) else {
+            return;
+        };
+        if facts.is_empty() {
+            facts.reserve(changes);
+        }
+        match facts.changed(values) {
+            Ok(values) => {
+                let stream = &routed.publication.stream;
+                facts.add(stream, table.def, told.key, flush_type(told.operation), values);
+            }
+            Err(error) => self.problems.push(error),
+        }
+    }
+
+    fn add_durable(
+        &mut self,
+        table: &Registered,
+        told: &Told<'_>,
+        routed: &Routed,
+        outbox: usize,
+        values: &[(usize, Value, Value)],
+    ) -> Result<()> {
+        let record = EventRecord {
+            table: table.def,
+            key: told.key,
+            flush: flush_type(told.operation),
+            changes: values,
+        };
+        // Most events fit.
+        let mut payload = Vec::with_capacity(192);
+        let stream = &routed.publication.stream;
+        write_event(&mut payload, &record, stream.wire_format())?;
+        if let Some(waiting) = self.durable.get_mut(outbox) {
+            let id = self.ids.generate().unwrap_or_else(|_| ulid::Ulid::generate());
+            waiting.push(Outgoing::new(stream, id.to_string(), payload));
+        }
+        Ok(())
+    }
+
+    /// Forgets the events of other MySQL pools than these, whose transactions were not committed.
+    pub(super) fn keep_pools(&mut self, runtime: &Runtime, pools: &[usize]) {
+        for (route, events) in runtime.outboxes.iter().zip(&mut self.durable) {
+            if !pools.contains(&route.mysql) {
+                events.clear();
+            }
+        }
+        for facts in &mut self.background {
+            facts.retain(|table| {
+                let registered = runtime.named(table.name);
+                registered.is_some_and(|(_, registered)| pools.contains(&registered.mysql))
+            });
+        }
     }
 
     /// Writes the events of durable streams to the outbox, on the connections of the transaction.
@@ -191,12 +233,9 @@ impl Events {
                 route.wake();
             }
         }
-        for (sender, batch) in runtime.senders.iter().zip(self.background) {
-            if batch.is_empty() {
-                continue;
-            }
-            let events = batch.len() as u64;
-            match sender.send(batch) {
+        for (sender, facts) in runtime.senders.iter().zip(self.background) {
+            let events = facts.len() as u64;
+            match sender.send(Parcel::Facts(facts)) {
                 Ok(()) => published.events += events,
                 Err(error) => published.problems.push(error),
             }

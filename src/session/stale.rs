@@ -31,7 +31,7 @@ pub(super) fn stale(connection: &mut Connection, frozen: &Frozen, chunk: &[usize
     }
     let mut found: HashMap<Vec<u8>, Option<Vec<u8>>> = HashMap::with_capacity(chunk.len());
     let looked = connection.select(&sql::look_again(def, chunk.len()), params, def.name, &mut |row| {
-        let values = row.values_mut();
+        let values = row.values();
         found.insert(values.first().map(plain).unwrap_or_default(), values.get(1).map(plain));
         Ok(())
     });

@@ -202,7 +202,7 @@ fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Optio
     let kept = if change.is_delete() {
         given_up(change.def)
     } else {
-        change.columns
+        change.kept
     };
     let (range, there) = match side {
         Side::Old => (change.old.clone(), !change.is_insert()),

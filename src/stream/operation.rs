@@ -5,6 +5,7 @@
 
 use super::event::DirtyEvent;
 use super::param::Param;
+use super::wire::Short;
 use crate::table::{CivilDateTime, TableDef, Value};
 
 /// The stream of queued operations.
@@ -152,6 +153,11 @@ pub(crate) fn touch_row(table: &str, key: &Value) -> u64 {
     match key {
         Value::Text(text) => touch(table, "", &[text.as_bytes()]),
         Value::Bytes(bytes) => touch(table, "", &[bytes]),
+        Value::UInt(number) => {
+            let mut text = Short::new();
+            text.digits(*number, 1);
+            touch(table, "", &[text.as_bytes()])
+        }
         other => touch(table, "", &[&key_bytes(other)]),
     }
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::def::{ColumnDef, Reference, SqlType, Table, TableDef};
 use super::handle::RawHandle;
-use super::value::Value;
+use super::value::{Value, ValueRef};
 use crate::error::Result;
 
 /// A column of the table `E` whose values have the type `T`: `User::EMAIL`.
@@ -99,6 +99,16 @@ pub trait ColumnType: Clone + Send + 'static {
     /// A [`Value`](crate::ErrorKind::Value) error when it does not fit the column.
     fn encode(&self, column: &'static ColumnDef) -> Result<Value>;
 
+    /// The same value, without a copy of its text or bytes where the type can do without.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](ColumnType::encode).
+    #[inline]
+    fn encode_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
+        self.encode(column).map(ValueRef::Owned)
+    }
+
     /// The value from what was stored.
     ///
     /// # Errors
@@ -140,6 +150,16 @@ pub trait StoredAs<C>: Sized {
     /// As [`ColumnType::encode`].
     fn encode_field(&self, column: &'static ColumnDef) -> Result<Value>;
 
+    /// See [`ColumnType::encode_ref`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ColumnType::encode`].
+    #[inline]
+    fn encode_field_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
+        self.encode_field(column).map(ValueRef::Owned)
+    }
+
     /// See [`ColumnType::decode`].
     ///
     /// # Errors
@@ -161,6 +181,11 @@ impl<C: ColumnType> StoredAs<C> for C {
     #[inline]
     fn encode_field(&self, column: &'static ColumnDef) -> Result<Value> {
         self.encode(column)
+    }
+
+    #[inline]
+    fn encode_field_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
+        self.encode_ref(column)
     }
 
     #[inline]

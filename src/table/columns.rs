@@ -104,18 +104,18 @@ impl ColumnSet {
     }
 
     /// The positions, ascending.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = usize> + use<> {
         let words = self.0;
-        (0..WORDS).flat_map(move |w| {
-            let mut left = words[w];
-            std::iter::from_fn(move || {
-                if left == 0 {
-                    return None;
-                }
-                let bit = left.trailing_zeros() as usize;
-                left &= left - 1;
-                Some(w * 64 + bit)
-            })
+        let (mut word, mut left) = (0, words[0]);
+        std::iter::from_fn(move || {
+            while left == 0 {
+                word += 1;
+                left = *words.get(word)?;
+            }
+            let bit = left.trailing_zeros() as usize;
+            left &= left - 1;
+            Some(word * 64 + bit)
         })
     }
 }

@@ -7,7 +7,7 @@ use super::default::DefaultValue;
 use super::handle::RawHandle;
 use super::key::Key;
 use super::row::Row;
-use super::value::Value;
+use super::value::{Value, ValueRef};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A struct that is stored as the rows of a table. `#[derive(Table)]` writes it.
@@ -49,6 +49,15 @@ pub trait Table: Sized + Clone + Send + 'static {
     /// A [`Value`](ErrorKind::Value) error when it does not fit: too long, out of range, a reference
     /// that points nowhere.
     fn encode(&self, column: usize) -> Result<Value>;
+
+    /// The same value, without a copy of its text or bytes where the field's type can do without.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Table::encode).
+    fn encode_ref(&self, column: usize) -> Result<ValueRef<'_>> {
+        self.encode(column).map(ValueRef::Owned)
+    }
 
     /// Sets one column from a stored value.
     ///

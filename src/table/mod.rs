@@ -26,7 +26,7 @@ pub use reference::Ref;
 pub use row::Row;
 #[cfg(feature = "json")]
 pub use types::json::Json;
-pub use value::{CivilDate, CivilDateTime, CivilTime, Value};
+pub use value::{CivilDate, CivilDateTime, CivilTime, Value, ValueRef};
 
 /// What the derives use beside the public items.
 pub(crate) mod private {

@@ -38,6 +38,35 @@ pub enum Value {
     Time(CivilTime),
 }
 
+/// A value of a column whose text or bytes are borrowed from the entity.
+///
+/// ```
+/// use headwater::table::{Value, ValueRef};
+///
+/// assert_eq!(ValueRef::Text("Ana").into_value(), Value::Text("Ana".into()));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ValueRef<'a> {
+    /// A [`Value::Text`].
+    Text(&'a str),
+    /// [`Value::Bytes`].
+    Bytes(&'a [u8]),
+    /// Any other value, or one that is made for the purpose.
+    Owned(Value),
+}
+
+impl ValueRef<'_> {
+    /// The value, with a copy of what was borrowed.
+    pub fn into_value(self) -> Value {
+        match self {
+            ValueRef::Text(text) => Value::Text(text.to_owned()),
+            ValueRef::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
+            ValueRef::Owned(value) => value,
+        }
+    }
+}
+
 /// A day of the proleptic Gregorian calendar. MySQL's zero date is `0000-00-00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct CivilDate {
@@ -83,6 +112,12 @@ impl Value {
     /// Whether it is NULL.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
+    }
+
+    /// The value, leaving NULL in its place.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Value {
+        std::mem::replace(self, Value::Null)
     }
 
     /// Equal as stored: floats by their bits, so that NaN equals itself and 0 differs from −0.

@@ -132,7 +132,7 @@ impl Executor<'_> {
         let sql = format!("SELECT `holder` FROM `{LEASE}` WHERE `queue`=? LOCK IN SHARE MODE");
         let mut ours = false;
         connection.select(&sql, params, LEASE, &mut |row| {
-            ours = text(row.values_mut().first()) == self.token.as_bytes();
+            ours = text(row.values().first()) == self.token.as_bytes();
             Ok(())
         })?;
         if ours { Ok(()) } else { Err(Trouble::Fenced) }
@@ -149,7 +149,7 @@ impl Executor<'_> {
                 .for_each(|(_, item)| params.push(Value::Text(item.id.clone())));
             let sql = format!("SELECT `id`,`entry` FROM `{DONE}` WHERE `id` IN ({places})");
             connection.select(&sql, params, DONE, &mut |row| {
-                let values = row.values_mut();
+                let values = row.values();
                 known.insert(text(values.first()).to_vec(), text(values.get(1)).to_vec());
                 Ok(())
             })?;

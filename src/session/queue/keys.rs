@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,6 +47,8 @@ struct Block {
 /// Makes the keys of one flush.
 pub(crate) struct KeyMaker {
     runtime: Arc<Runtime>,
+    /// Taken from a table's block at once, since many rows of a table come one after the other.
+    taken: Option<(&'static TableDef, Range<u64>)>,
 }
 
 impl fmt::Debug for KeyMaker {
@@ -56,12 +59,23 @@ impl fmt::Debug for KeyMaker {
 
 impl KeyMaker {
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
-        KeyMaker { runtime }
+        KeyMaker { runtime, taken: None }
     }
 
-    /// The next key of a table.
-    pub(crate) fn next(&self, def: &'static TableDef) -> Result<Value> {
-        let number = self.runtime.keys.next(&self.runtime, def)?;
+    /// The next key of a table, of which so many more rows may follow.
+    pub(crate) fn next(&mut self, def: &'static TableDef, more: usize) -> Result<Value> {
+        let taken = self.taken.as_mut().filter(|(table, _)| std::ptr::eq(*table, def));
+        let number = match taken.and_then(|(_, keys)| keys.next()) {
+            Some(number) => number,
+            None => {
+                self.give_back();
+                let mut keys = self.runtime.keys.take(&self.runtime, def, 1 + more as u64)?;
+                let first = keys.start;
+                keys.start += 1;
+                self.taken = Some((def, keys));
+                first
+            }
+        };
         Ok(match def.key().sql {
             SqlType::Integer { signed: true, .. } => Value::Int(i64::try_from(number).unwrap_or(i64::MAX)),
             _ => Value::UInt(number),
@@ -69,22 +83,51 @@ impl KeyMaker {
     }
 }
 
+impl KeyMaker {
+    fn give_back(&mut self) {
+        if let Some((def, keys)) = self.taken.take().filter(|(_, keys)| !keys.is_empty()) {
+            self.runtime.keys.give_back(def, &keys);
+        }
+    }
+}
+
+impl Drop for KeyMaker {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 impl KeyBlocks {
-    fn next(&self, runtime: &Runtime, def: &'static TableDef) -> Result<u64> {
+    /// One key at least, as many as wanted at most.
+    fn take(&self, runtime: &Runtime, def: &'static TableDef, wanted: u64) -> Result<Range<u64>> {
         // Held while a block is fetched: who else wants keys of these tables would fetch one too.
         let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(block) = blocks.get_mut(def.name)
             && block.next <= block.last
         {
-            block.next += 1;
-            return Ok(block.next - 1);
+            return Ok(block.take(wanted));
         }
         let size = blocks.get(def.name).map_or(FIRST_BLOCK, |block| block.size * 2);
         let mut block = fetch(runtime, def, size.min(LARGEST_BLOCK))?;
-        let first = block.next;
-        block.next += 1;
+        let keys = block.take(wanted);
         blocks.insert(def.name, block);
-        Ok(first)
+        Ok(keys)
+    }
+
+    /// Keys that nobody got, if no others were taken behind them.
+    fn give_back(&self, def: &'static TableDef, keys: &Range<u64>) {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(block) = blocks.get_mut(def.name).filter(|block| block.next == keys.end) {
+            block.next = keys.start;
+        }
+    }
+}
+
+impl Block {
+    fn take(&mut self, wanted: u64) -> Range<u64> {
+        let first = self.next;
+        self.next += wanted.min(self.last - first + 1);
+        first..self.next
     }
 }
 
@@ -251,7 +294,8 @@ impl ServerCounter {
                 Some(Value::Bytes(text)) => std::str::from_utf8(text).ok().and_then(|t| t.parse().ok()).unwrap_or(0),
                 _ => 0,
             };
-            found = (number(row.values_mut().first()), number(row.values_mut().get(1)));
+            let values = row.values();
+            found = (number(values.first()), number(values.get(1)));
             Ok(())
         })?;
         let (greatest, next) = found;

@@ -9,10 +9,14 @@ mod hooks;
 mod keys;
 mod recorder;
 
+use std::sync::Arc;
+
 pub(crate) use self::hooks::after_queued;
-pub(crate) use self::keys::{KeyBlocks, KeyMaker};
+pub(crate) use self::keys::KeyBlocks;
+use self::keys::KeyMaker;
 use self::recorder::Recorders;
-use super::accept::Manner;
+use super::accept::{Manner, accept_all};
+use super::changes::Change;
 use super::core::Core;
 use super::execute::Failed;
 use super::flush::FlushReport;
@@ -23,6 +27,25 @@ use crate::redis::{Commands, Failure, Reply};
 use crate::runtime::{QueueSettings, Runtime};
 use crate::step::Step;
 use crate::stream::operation::QUEUE;
+use crate::stream::wire::WrittenRows;
+
+/// What freezing needs for rows that are inserted later.
+#[derive(Debug)]
+pub(crate) struct Queueing {
+    /// Makes the keys that are the server's to make otherwise.
+    pub(crate) keys: KeyMaker,
+    /// Rows whose values nobody asks for again are written as soon as they are frozen.
+    pub(crate) rows: WrittenRows,
+}
+
+impl Queueing {
+    fn new(runtime: &Arc<Runtime>, settings: &QueueSettings) -> Self {
+        Queueing {
+            keys: KeyMaker::new(Arc::clone(runtime)),
+            rows: WrittenRows::new(settings.wire),
+        }
+    }
+}
 
 /// Queues what changed.
 pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
@@ -37,7 +60,7 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         mut frozen,
         plan,
         broken,
-    }) = prepare::prepare(core, Some(KeyMaker::new(runtime.clone())))?
+    }) = prepare::prepare(core, Some(Queueing::new(&runtime, settings)))?
     else {
         return Ok(FlushReport::default());
     };
@@ -53,18 +76,20 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         events,
         ..FlushReport::default()
     };
-    for &i in plan.steps.iter().flatten() {
-        let change = &frozen.changes[i];
-        let Some(table) = runtime.registered(change.place.table as usize) else {
-            continue;
-        };
-        report.count(change.operation);
-        let manner = Manner {
-            undoable: false,
-            hooks: false,
-        };
-        (table.ops.accept)(core, change, &frozen, manner)?;
-    }
+    let manner = |_: &Core, _: &Change| Manner {
+        undoable: false,
+        hooks: false,
+    };
+    accept_all(
+        core,
+        &frozen,
+        &plan,
+        |_| true,
+        manner,
+        |_, _, change, _| {
+            report.count(change.operation);
+        },
+    )?;
     prepare::settle(core);
     Ok(report)
 }

@@ -3,10 +3,12 @@
 use crate::error::{Error, Result};
 use crate::mysql::{Bound, Done, Params, Server};
 use crate::runtime::Runtime;
+use crate::session::changes::Frozen;
 use crate::session::target::{Target, Targets};
 use crate::stream::Wire;
 use crate::stream::operation::Parameter;
 use crate::stream::wire::Draft;
+use crate::table::TableDef;
 
 /// What takes the statements of one pool.
 #[derive(Debug)]
@@ -93,11 +95,19 @@ impl Target for Recorder {
         &self.server
     }
 
-    fn insert(&mut self, sql: &str, params: Params, _: &str, rows: &[usize]) -> Result<Done> {
+    fn insert(&mut self, sql: &str, frozen: &mut Frozen, rows: &[usize], _: &TableDef) -> Result<Done> {
         let query = self.draft.queries();
         self.inserted
             .extend(rows.iter().enumerate().map(|(row, &i)| (i, query, row)));
-        self.write(sql, &params, None)?;
+        match &frozen.queueing {
+            Some(queueing) if rows.iter().all(|&i| !frozen.changes[i].written.is_empty()) => {
+                let changes = rows.iter().map(|&i| &frozen.changes[i]);
+                let count = changes.clone().map(|change| change.columns.len()).sum();
+                let rows = changes.map(|change| queueing.rows.get(change.written.clone()));
+                self.draft.insert(sql, count, rows)?;
+            }
+            _ => self.write(sql, &frozen.take_rows(rows), None)?,
+        }
         Ok(Done {
             matched: rows.len() as u64,
             // Every key is known: none is asked for.

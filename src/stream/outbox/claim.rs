@@ -36,7 +36,7 @@ impl Relay {
         let mut claimed = Vec::new();
         let values = [Value::Text(self.holder.pool.clone()), Value::UInt(limit as u64)];
         connection.select(CLAIM, Params::of(values), OUTBOX, &mut |row| {
-            let values = std::mem::take(row.values_mut());
+            let values = row.values();
             claimed.push(claimed_from(values).ok_or_else(strange)?);
             Ok(())
         })?;

@@ -231,7 +231,7 @@ impl Relay {
     fn ask(&self, sql: &str, table: &str, mut each: impl FnMut(Vec<Value>)) -> Result<()> {
         let mut connection = self.mysql.get()?;
         connection.select(sql, self.about_pool(), table, &mut |row| {
-            each(std::mem::take(row.values_mut()));
+            each(row.values());
             Ok(())
         })
     }

@@ -51,7 +51,7 @@ impl Holder {
         let mut found = None;
         for _ in 0..2 {
             connection.select(OUTBOX_ID, Params::of([self.pool()]), LEASE, &mut |row| {
-                found = match row.values_mut().first() {
+                found = match row.values().first() {
                     Some(Value::Bytes(id)) => <[u8; 16]>::try_from(id.as_slice()).ok(),
                     _ => None,
                 };

@@ -393,7 +393,7 @@ fn gone(connection: &mut Connection, mut markers: Vec<Batch>) -> Result<Vec<Batc
         let mut there = Vec::new();
         let values = part.iter().map(|batch| Value::Bytes(batch.to_vec()));
         connection.select(&present(part.len()), Params::of(values), OUTBOX, &mut |row| {
-            there.extend(row.values_mut().pop());
+            there.extend(row.values().pop());
             Ok(())
         })?;
         let is_there = |batch: &Batch| there.iter().any(|value| matches!(value, Value::Bytes(b) if b == batch));

@@ -30,7 +30,7 @@ use worker::Worker;
 
 use super::backoff::Backoff;
 use super::delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent};
-use super::outgoing::Outgoing;
+use super::parcel::Parcel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::redis::RedisPool;
 
@@ -106,12 +106,13 @@ impl Sender {
     ///
     /// An [`Unsent`](ErrorKind::Unsent) error with the events when the policy's deadline is over or the
     /// sender is closed. They are counted as failed and the delivery handler was told.
-    pub(crate) fn send(&self, events: Vec<Outgoing>) -> Result<()> {
-        if events.is_empty() {
+    pub(crate) fn send(&self, events: impl Into<Parcel>) -> Result<()> {
+        let parcel = events.into();
+        if parcel.len() == 0 {
             return Ok(());
         }
         let deadline = self.policy.deadline();
-        let not_taken = match self.shared.queue.push(events, deadline) {
+        let not_taken = match self.shared.queue.push(parcel, deadline) {
             Ok(()) => return Ok(()),
             Err(not_taken) => not_taken,
         };
@@ -120,12 +121,12 @@ impl Sender {
             NotTaken::Full(events) => {
                 let reason = format!("the channel to Redis pool `{pool}` was full for {deadline:?}");
                 self.shared.set_last_error(&reason);
-                let events = self.shared.fail(events, &reason);
+                let events = self.shared.fail(events.pack(), &reason);
                 Err(self.unsent(DeliveryProblem::Overflow { pool, events }, reason))
             }
             NotTaken::Closed(events) => {
                 let reason = "the engine is closed".to_string();
-                let events = self.shared.fail(events, &reason);
+                let events = self.shared.fail(events.pack(), &reason);
                 Err(self.unsent(DeliveryProblem::Unsent { pool, events }, reason))
             }
         }

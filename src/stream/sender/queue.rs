@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::stream::outgoing::Outgoing;
+use crate::stream::parcel::Parcel;
 
 /// What travels in the channel.
 #[derive(Debug)]
 pub(super) enum Message {
     /// The events of one flush.
-    Parcel(Vec<Outgoing>, Instant),
+    Parcel(Parcel, Instant),
     /// Look whether there is something else to do.
     Wake,
 }
@@ -24,8 +25,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Why events were not taken; they come back.
 #[derive(Debug)]
 pub(super) enum NotTaken {
-    Full(Vec<Outgoing>),
-    Closed(Vec<Outgoing>),
+    Full(Parcel),
+    Closed(Parcel),
 }
 
 /// A channel of parcels, bounded by the number of events in it.
@@ -86,7 +87,7 @@ impl Queue {
     }
 
     /// Puts the events in, all or none, and waits for room at most this long.
-    pub(super) fn push(&self, events: Vec<Outgoing>, patience: Duration) -> Result<(), NotTaken> {
+    pub(super) fn push(&self, events: Parcel, patience: Duration) -> Result<(), NotTaken> {
         if self.closed.load(SeqCst) {
             return Err(NotTaken::Closed(events));
         }
@@ -106,7 +107,7 @@ impl Queue {
             // The last look into the channel may have been before: what is found now is nobody's.
             let events = self.drain();
             if !events.is_empty() {
-                return Err(NotTaken::Closed(events));
+                return Err(NotTaken::Closed(events.into()));
             }
         }
         Ok(())
@@ -193,7 +194,7 @@ impl Queue {
         let mut events = Vec::new();
         for message in self.receiver.try_iter() {
             if let Message::Parcel(parcel, _) = message {
-                events.extend(parcel);
+                events.extend(parcel.pack());
             }
         }
         self.release(events.len() as u64);

@@ -11,7 +11,7 @@ use headwater_testkit::redis::{Commands as _, Connection};
 
 use super::*;
 use crate::redis::testing::{Over, command, database, private, until};
-use crate::stream::Stream;
+use crate::stream::{Outgoing, Stream};
 
 const USERS: Stream = Stream::new("UserStream");
 const OTHERS: Stream = Stream::new("OtherStream");

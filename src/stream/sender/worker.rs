@@ -129,8 +129,8 @@ impl Worker {
                     }
                 }
             };
-            if let Message::Parcel(events, since) = message {
-                work.extend(events.into_iter().map(|event| Waiting {
+            if let Message::Parcel(parcel, since) = message {
+                work.extend(parcel.pack().into_iter().map(|event| Waiting {
                     event,
                     since,
                     tried: false,

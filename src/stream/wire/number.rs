@@ -20,6 +20,18 @@ pub(super) fn go_float<F: LowerExp + Copy + Into<f64>>(value: F) -> Short {
         out.push(if wide > 0.0 { b"+Inf" } else { b"-Inf" });
         return out;
     }
+    let is_double = size_of::<F>() == size_of::<f64>();
+    if is_double && let Some((whole, fraction, digits)) = few_digits(wide.abs()) {
+        if wide.is_sign_negative() {
+            out.push(b"-");
+        }
+        out.digits(whole, 1);
+        if digits > 0 {
+            out.push(b".");
+            out.digits(fraction, digits);
+        }
+        return out;
+    }
     // Rust's `{:e}` has the fewest digits too, in one form only: `-1.5e300`.
     let mut scientific = Short::new();
     let _ = write!(scientific, "{value:e}");
@@ -61,6 +73,29 @@ pub(super) fn go_float<F: LowerExp + Copy + Into<f64>>(value: F) -> Short {
         }
     }
     out
+}
+
+/// A number below a million with up to four digits after the point, as amounts of money are: what stands before the
+/// point and behind it, and how many digits the latter has.
+//
+// A ten-thousandth of a whole number, divided exactly as parsing its digits would be, is this number; and no other
+// decimal of up to 15 digits is, so that without its zeros at the end it has the fewest digits.
+fn few_digits(value: f64) -> Option<(u64, u64, usize)> {
+    if !(1e-4..1e6).contains(&value) && value != 0.0 {
+        return None;
+    }
+    let scaled = (value * 1e4).round();
+    if scaled / 1e4 != value {
+        return None;
+    }
+    // Below 10,000,000,000.
+    let scaled = scaled as u64;
+    let (whole, mut fraction, mut digits) = (scaled / 10_000, scaled % 10_000, 4);
+    while digits > 0 && fraction % 10 == 0 {
+        fraction /= 10;
+        digits -= 1;
+    }
+    Some((whole, fraction, digits))
 }
 
 /// Splits `-1.5e300` at the `e`, of either case; the exponent may have a plus.
@@ -178,6 +213,35 @@ mod tests {
         ] {
             assert_eq!(go(value), text);
         }
+    }
+
+    #[test]
+    fn few_digits_are_the_fewest() {
+        // What `{:e}` says, without its exponent.
+        let check = |value: f64| {
+            if let Some((whole, fraction, digits)) = few_digits(value) {
+                let point = if digits > 0 { "." } else { "" };
+                let tail = if digits > 0 {
+                    format!("{fraction:0digits$}")
+                } else {
+                    String::new()
+                };
+                assert_eq!(format!("{whole}{point}{tail}"), value.to_string());
+            }
+        };
+        for number in 0..200_000u32 {
+            let number = f64::from(number);
+            for by in [1.0, 3.0, 10.0, 99.0, 100.0, 1000.0, 10_000.0, 12_345.0] {
+                check(number / by);
+                check((number / by).next_up());
+                check((number / by).next_down());
+                check(999_999.0 - number / by);
+            }
+        }
+        assert_eq!(few_digits(0.3), Some((0, 3, 1)));
+        assert_eq!(few_digits(0.1 + 0.2), None);
+        assert_eq!(few_digits(12.25), Some((12, 25, 2)));
+        assert_eq!(few_digits(1e6), None);
     }
 
     #[test]

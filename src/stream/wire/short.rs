@@ -6,20 +6,20 @@ use std::fmt;
 const ROOM: usize = 48;
 
 /// A text of at most 48 bytes. What goes beyond is dropped, which no number, time or UUID does.
-pub(super) struct Short {
+pub(in crate::stream) struct Short {
     bytes: [u8; ROOM],
     length: usize,
 }
 
 impl Short {
-    pub(super) fn new() -> Self {
+    pub(in crate::stream) fn new() -> Self {
         Short {
             bytes: [0; ROOM],
             length: 0,
         }
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(in crate::stream) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 
@@ -36,7 +36,7 @@ impl Short {
 
     /// Adds a number with zeros before it until it has so many digits, at most 20.
     #[inline]
-    pub(super) fn digits(&mut self, mut number: u64, least: usize) {
+    pub(in crate::stream) fn digits(&mut self, mut number: u64, least: usize) {
         let mut digits = [b'0'; 20];
         let mut start = digits.len();
         loop {

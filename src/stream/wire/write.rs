@@ -82,7 +82,8 @@ const NEW: &[u8] = b"\xa1n";
 
 /// An event being written. Which spelling its keys have is known when this is compiled, so that pieces of
 /// constant length are copied without a loop.
-pub(super) struct Out<const GO: bool> {
+#[derive(Debug)]
+pub(crate) struct Out<const GO: bool> {
     // Writing to a `ByteBuf` cannot fail; writing to a `Vec` can, as far as the types go.
     buffer: ByteBuf,
     /// Where the event starts.
@@ -92,12 +93,15 @@ pub(super) struct Out<const GO: bool> {
 impl<const GO: bool> Out<GO> {
     /// The key of the changes.
     const CHANGES: &[u8] = if GO { b"\xacch,omitempty" } else { b"\xa2ch" };
-    /// A value up to its type code: a map of three, the first key, false, the second key.
+    /// A value up to its text: a map of three, the first key, false, the second key, a type code of [`KIND`], the
+    /// third key.
     const VALUE: &[u8] = if GO {
-        b"\x83\xabn,omitempty\xc2\xabt,omitempty"
+        b"\x83\xabn,omitempty\xc2\xabt,omitempty\xa1?\xabv,omitempty"
     } else {
-        b"\x83\xa1n\xc2\xa1t"
+        b"\x83\xa1n\xc2\xa1t\xa1?\xa1v"
     };
+    /// Where the type code stands.
+    const KIND: usize = Self::VALUE.len() - Self::TEXT.len() - 1;
     /// The same with true: NULL.
     const NULL: &[u8] = if GO {
         b"\x83\xabn,omitempty\xc3\xabt,omitempty"
@@ -106,6 +110,24 @@ impl<const GO: bool> Out<GO> {
     };
     /// The third key of a value.
     const TEXT: &[u8] = if GO { b"\xabv,omitempty" } else { b"\xa1v" };
+
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Out {
+            buffer: ByteBuf::new(),
+            start: 0,
+        }
+    }
+
+    /// What was written so far.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.buffer.as_slice()
+    }
+
+    /// Makes room.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.buffer.as_mut_vec().reserve(bytes);
+    }
 
     /// Writes an event to the buffer's end, or leaves the buffer as it was.
     #[inline]
@@ -258,9 +280,11 @@ impl<const GO: bool> Out<GO> {
     /// A value that is not NULL.
     #[inline]
     pub(super) fn typed(&mut self, kind: u8, text: &[u8]) -> Result<()> {
-        self.raw(Self::VALUE);
-        self.raw(&[0xa1, kind]);
-        self.raw(Self::TEXT);
+        let buffer = self.buffer.as_mut_vec();
+        let at = buffer.len() + Self::KIND;
+        buffer.reserve(Self::VALUE.len() + text.len() + 5);
+        buffer.extend_from_slice(Self::VALUE);
+        buffer[at] = kind;
         self.text(text)
     }
 
@@ -323,7 +347,11 @@ impl<const GO: bool> Out<GO> {
 
     /// A value as it was read, whatever is in it.
     fn param(&mut self, param: &Param) -> Result<()> {
-        self.raw(if param.null { Self::NULL } else { Self::VALUE });
+        self.raw(if param.null {
+            Self::NULL
+        } else {
+            &Self::VALUE[..Self::KIND - 1]
+        });
         match param.kind {
             Some(kind) => self.text(kind.encode_utf8(&mut [0; 4]).as_bytes())?,
             None => self.text(b"")?,

@@ -1,5 +1,7 @@
 //! Writing a queued operation: Go's keys first, ours behind them.
 
+use std::ops::Range;
+
 use super::number::go_float;
 use super::short::Short;
 use super::time::{write_rfc3339, write_span};
@@ -7,7 +9,7 @@ use super::write::Out;
 use crate::error::Result;
 use crate::stream::declaration::Wire;
 use crate::stream::operation::{Before, OWN, Parameter};
-use crate::table::{CivilDateTime, TableDef, Value};
+use crate::table::{CivilDateTime, TableDef, Value, ValueRef};
 
 /// An operation being written.
 #[derive(Debug)]
@@ -62,6 +64,25 @@ impl Draft {
         }
         self.queries.count += 1;
         self.expected.push(expected);
+        Ok(())
+    }
+
+    /// Adds an INSERT with rows that are written already, of so many values together.
+    pub(crate) fn insert<'a>(
+        &mut self,
+        sql: &str,
+        count: usize,
+        rows: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<()> {
+        let bytes: usize = rows.clone().map(<[u8]>::len).sum();
+        self.queries.bytes.reserve(sql.len() + bytes + 16);
+        Out::<false>::append(&mut self.queries.bytes, |out| {
+            statement(out, sql, count)?;
+            rows.for_each(|row| out.raw(row));
+            Ok(())
+        })?;
+        self.queries.count += 1;
+        self.expected.push(None);
         Ok(())
     }
 
@@ -136,11 +157,13 @@ impl Draft {
 
     /// The bytes of the operation.
     pub(crate) fn finish(mut self, pool: &str, id: &str) -> Result<Vec<u8>> {
-        for touches in [&mut self.writes, &mut self.reads] {
-            touches.sort_unstable();
-            touches.dedup();
+        if !self.reads.is_empty() {
+            for touches in [&mut self.writes, &mut self.reads] {
+                touches.sort_unstable();
+                touches.dedup();
+            }
+            self.reads.retain(|read| self.writes.binary_search(read).is_err());
         }
-        self.reads.retain(|read| self.writes.binary_search(read).is_err());
         let go = self.wire == Wire::FluxaOrm;
         let size = self.queries.bytes.len() + self.dirty.bytes.len() + self.changes.bytes.len();
         let mut buffer = Vec::with_capacity(size + (self.writes.len() + self.reads.len()) * 8 + 1024);
@@ -210,6 +233,95 @@ impl Part {
     }
 }
 
+/// The values of rows to insert, in the form in which their statement will have them.
+#[derive(Debug)]
+pub(crate) enum WrittenRows {
+    Documented(Out<false>),
+    FluxaOrm(Out<true>),
+}
+
+impl WrittenRows {
+    pub(crate) fn new(wire: Wire) -> Self {
+        match wire {
+            Wire::Documented => WrittenRows::Documented(Out::new()),
+            Wire::FluxaOrm => WrittenRows::FluxaOrm(Out::new()),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            WrittenRows::Documented(out) => out.bytes(),
+            WrittenRows::FluxaOrm(out) => out.bytes(),
+        }
+    }
+
+    /// Where the next value will begin.
+    pub(crate) fn end(&self) -> usize {
+        self.bytes().len()
+    }
+
+    /// Adds a value.
+    #[inline]
+    pub(crate) fn push(&mut self, value: &ValueRef<'_>) -> Result<()> {
+        self.add(match value {
+            ValueRef::Text(text) => Parameter::Bytes(text.as_bytes()),
+            ValueRef::Bytes(bytes) => Parameter::Bytes(bytes),
+            ValueRef::Owned(value) => return self.push_value(value),
+        })
+    }
+
+    /// Adds a value in the form in which it is bound: a boolean as a number, a date as its midnight, a time as text.
+    #[inline]
+    pub(crate) fn push_value(&mut self, value: &Value) -> Result<()> {
+        self.add(match value {
+            Value::Null => Parameter::Null,
+            Value::Bool(value) => Parameter::Int(i64::from(*value)),
+            Value::Int(number) => Parameter::Int(*number),
+            Value::UInt(number) => Parameter::UInt(*number),
+            Value::Float(number) => Parameter::Double(f64::from(*number)),
+            Value::Double(number) => Parameter::Double(*number),
+            Value::Text(text) => Parameter::Bytes(text.as_bytes()),
+            Value::Bytes(bytes) => Parameter::Bytes(bytes),
+            Value::Date(date) => Parameter::DateTime(CivilDateTime {
+                date: *date,
+                ..CivilDateTime::default()
+            }),
+            Value::DateTime(at) => Parameter::DateTime(*at),
+            Value::Time(span) => return self.add(Parameter::Bytes(span.to_string().as_bytes())),
+        })
+    }
+
+    #[inline]
+    fn add(&mut self, value: Parameter<'_>) -> Result<()> {
+        match self {
+            WrittenRows::Documented(out) => parameter(out, value),
+            WrittenRows::FluxaOrm(out) => parameter(out, value),
+        }
+    }
+
+    /// Makes room for so many rows that are about as long as this one.
+    pub(crate) fn reserve_like(&mut self, row: &Range<usize>, rows: usize) {
+        // Keys and numbers get longer.
+        let bytes = (row.len() + row.len() / 8) * rows;
+        match self {
+            WrittenRows::Documented(out) => out.reserve(bytes),
+            WrittenRows::FluxaOrm(out) => out.reserve(bytes),
+        }
+    }
+
+    /// Values that were added.
+    pub(crate) fn get(&self, place: Range<usize>) -> &[u8] {
+        self.bytes().get(place).unwrap_or_default()
+    }
+}
+
+fn statement<const GO: bool>(out: &mut Out<GO>, sql: &str, count: usize) -> Result<()> {
+    out.raw(b"\x82\xa1q");
+    out.text(sql.as_bytes())?;
+    out.raw(b"\xa1p");
+    out.array(count)
+}
+
 fn query<'a, const GO: bool>(
     buffer: &mut Vec<u8>,
     sql: &str,
@@ -218,10 +330,7 @@ fn query<'a, const GO: bool>(
 ) -> Result<()> {
     buffer.reserve(sql.len() + count * 40);
     Out::<GO>::append(buffer, |out| {
-        out.raw(b"\x82\xa1q");
-        out.text(sql.as_bytes())?;
-        out.raw(b"\xa1p");
-        out.array(count)?;
+        statement(out, sql, count)?;
         for value in values {
             parameter(out, value)?;
         }
@@ -288,5 +397,77 @@ fn compact(out: &mut Out<false>, value: &Value) -> Result<()> {
         }
         Value::DateTime(at) => coded(b't', write_rfc3339(*at).as_bytes()),
         Value::Time(span) => coded(b's', write_span(*span).as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mysql::{Bound, Params};
+    use crate::table::{CivilDate, CivilTime};
+
+    /// Each value as a statement's parameter and as a written row's.
+    #[test]
+    fn written_rows_are_what_is_bound() {
+        let at = CivilDateTime {
+            date: CivilDate {
+                year: 2024,
+                month: 2,
+                day: 29,
+            },
+            hour: 23,
+            minute: 59,
+            second: 1,
+            micros: 7,
+        };
+        let values = [
+            Value::Null,
+            Value::Bool(true),
+            Value::Int(-7),
+            Value::UInt(u64::MAX),
+            Value::Float(0.1),
+            Value::Double(12.25),
+            Value::Text("Zażółć".to_owned()),
+            Value::Text("x".repeat(300)),
+            Value::Bytes(vec![0, 0xff]),
+            Value::Date(at.date),
+            Value::DateTime(at),
+            Value::Time(CivilTime {
+                negative: true,
+                hours: 838,
+                minutes: 59,
+                seconds: 59,
+                micros: 5,
+            }),
+        ];
+        for wire in [Wire::Documented, Wire::FluxaOrm] {
+            for value in &values {
+                let params = Params::of([value.clone()]);
+                let bound = params.each().map(|value| match value {
+                    Bound::Null => Parameter::Null,
+                    Bound::Int(number) => Parameter::Int(number),
+                    Bound::UInt(number) => Parameter::UInt(number),
+                    Bound::Double(number) => Parameter::Double(number),
+                    Bound::Bytes(bytes) => Parameter::Bytes(bytes),
+                    Bound::DateTime(at) => Parameter::DateTime(at),
+                });
+                let mut one = Draft::new(wire);
+                one.query("SQL", 1, bound, None).unwrap();
+                let borrowed = match value {
+                    Value::Text(text) => ValueRef::Text(text),
+                    Value::Bytes(bytes) => ValueRef::Bytes(bytes),
+                    other => ValueRef::Owned(other.clone()),
+                };
+                for value in [borrowed, ValueRef::Owned(value.clone())] {
+                    let mut rows = WrittenRows::new(wire);
+                    rows.push(&value).unwrap();
+                    let mut other = Draft::new(wire);
+                    other
+                        .insert("SQL", 1, std::iter::once(rows.get(0..rows.end())))
+                        .unwrap();
+                    assert_eq!(other.queries.bytes, one.queries.bytes, "{value:?}");
+                }
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::table::column::ColumnType;
 use crate::table::def::{ColumnDef, SqlType, TableDef};
 use crate::table::handle::RawHandle;
-use crate::table::value::Value;
+use crate::table::value::{Value, ValueRef};
 
 /// Keeps `Option<Option<T>>` from being a column: which `None` would NULL be?
 trait NotOption {
@@ -30,6 +30,14 @@ impl<T: ColumnType> ColumnType for Option<T> {
         match self {
             Some(value) => value.encode(column),
             None => Ok(Value::Null),
+        }
+    }
+
+    #[inline]
+    fn encode_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
+        match self {
+            Some(value) => value.encode_ref(column),
+            None => Ok(ValueRef::Owned(Value::Null)),
         }
     }
 

@@ -12,6 +12,12 @@ use crate::table::value::Value;
 /// What `#[derive(Enumeration)]` uses to write `ColumnType` for the enum.
 #[doc(hidden)]
 pub fn decode_enumeration<E: Enumeration>(value: Value, column: &'static ColumnDef) -> Result<E> {
+    if let Value::Bytes(bytes) = &value
+        && let Some(variant) = E::VARIANTS.iter().position(|name| name.as_bytes() == bytes.as_slice())
+        && let Some(variant) = E::at(variant)
+    {
+        return Ok(variant);
+    }
     let text = text_of(value, column)?;
     E::parse(&text).ok_or_else(|| {
         let reason = format!("not one of {}", E::VARIANTS.join(", "));

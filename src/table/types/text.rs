@@ -1,20 +1,24 @@
 //! Text and bytes.
 
 use super::unexpected;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::table::column::ColumnType;
 use crate::table::def::{ColumnDef, SqlType};
-use crate::table::value::Value;
+use crate::table::value::{Value, ValueRef};
 
 /// The text of a value that the server sent as text or bytes.
+#[inline]
 pub(super) fn text_of(value: Value, column: &'static ColumnDef) -> Result<String> {
     match value {
+        Value::Bytes(bytes) => String::from_utf8(bytes).map_err(|error| no_text(error.into_bytes(), column)),
         Value::Text(text) => Ok(text),
-        Value::Bytes(bytes) => {
-            String::from_utf8(bytes).map_err(|e| column.misfit(&Value::Bytes(e.into_bytes()), "not valid UTF-8"))
-        }
         other => Err(unexpected(&other, column, "text")),
     }
+}
+
+#[cold]
+fn no_text(bytes: Vec<u8>, column: &'static ColumnDef) -> Error {
+    column.misfit(&Value::Bytes(bytes), "not valid UTF-8")
 }
 
 impl ColumnType for String {
@@ -22,6 +26,10 @@ impl ColumnType for String {
     const SQL: SqlType = SqlType::Text { length: 255 };
 
     fn encode(&self, column: &'static ColumnDef) -> Result<Value> {
+        self.encode_ref(column).map(ValueRef::into_value)
+    }
+
+    fn encode_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
         if let SqlType::Text { length } = column.sql {
             let most = length as usize;
             // Counting characters is only needed when there are more bytes than allowed characters.
@@ -32,7 +40,7 @@ impl ColumnType for String {
                 ));
             }
         }
-        Ok(Value::Text(self.clone()))
+        Ok(ValueRef::Text(self))
     }
 
     #[inline]
@@ -55,6 +63,10 @@ impl ColumnType for Vec<u8> {
     const SQL: SqlType = SqlType::Bytes { length: 65_535 };
 
     fn encode(&self, column: &'static ColumnDef) -> Result<Value> {
+        self.encode_ref(column).map(ValueRef::into_value)
+    }
+
+    fn encode_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
         if let SqlType::Bytes { length } = column.sql
             && self.len() > length as usize
         {
@@ -63,7 +75,7 @@ impl ColumnType for Vec<u8> {
                 format!("{} bytes; the column holds {length}", self.len()),
             ));
         }
-        Ok(Value::Bytes(self.clone()))
+        Ok(ValueRef::Bytes(self))
     }
 
     #[inline]
