@@ -1,16 +1,13 @@
 //! Running a plan: statements in chunks, generated keys, rows counted.
 
 use super::changes::{Change, Frozen};
+use super::joined::{MOST_PLACEHOLDERS, Rows, Shape};
 use super::sql;
-use super::strategy::{self, MOST_ROWS, Way, padded};
+use super::strategy::{self, MOST_ROWS, padded};
 use super::target::Target;
 use crate::error::{Error, Result};
 use crate::mysql::{Params, Server};
 use crate::table::{ColumnSet, SqlType, Value};
-
-/// Placeholders that one statement may have:
-/// <https://dev.mysql.com/doc/refman/8.4/en/sql-prepared-statements.html> binds them to 16 bits.
-const MOST_PLACEHOLDERS: usize = 65_535;
 
 /// Why a step did not do its work.
 #[derive(Debug)]
@@ -112,40 +109,31 @@ fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Res
     let first = &frozen.changes[step[0]];
     let (def, columns) = (first.def, first.columns);
     let versioned = first.version.is_some();
-    let extra = 1 + usize::from(versioned);
+    let shape = Shape {
+        def,
+        columns,
+        versioned,
+    };
     if step.len() > 1 && !versioned && all_same(frozen, step) {
         return update_same(connection, frozen, step);
     }
-    if strategy::update_way(server.flavour, step.len(), sql::joinable(def, &columns)) == Way::RowByRow {
-        let text = sql::update_one(def, &columns, versioned);
+    if !shape.is_best(step.len(), &server) {
+        let text = shape.single();
         for &i in step {
-            let params = one_row(frozen, &frozen.changes[i], columns.len() + extra);
+            let params = one_row(frozen, &frozen.changes[i], shape.width());
             let matched = connection.change(&text, params, def.name, Some(1))?;
             expect(&[i], matched)?;
         }
         return Ok(step.len() as u64);
     }
-    let width = columns.len() + extra;
-    let most = MOST_ROWS.min(MOST_PLACEHOLDERS / width).max(1);
     let mut statements = 0;
-    for chunk in Chunks::of(frozen, step, &server, most) {
-        // Rows up to one of few sizes are filled with NULL keys, which match nothing: few texts, kept prepared.
-        let rows = padded(chunk.len(), most);
-        let mut params = Params::with_capacity(rows * width);
-        for &i in chunk {
-            let change = &frozen.changes[i];
-            params.push(change.key.clone());
-            if let Some(version) = &change.version {
-                params.push(version.clone());
-            }
-            frozen.values[change.new.clone()]
-                .iter()
-                .for_each(|value| params.push(joined(value)));
+    for chunk in Chunks::of(frozen, step, &server, shape.most_rows()) {
+        let mut rows = Rows::of(&shape, chunk.len());
+        for change in chunk.iter().map(|&i| &frozen.changes[i]) {
+            let values = &frozen.values[change.new.clone()];
+            rows.push(&change.key, change.version.as_ref(), values);
         }
-        for _ in chunk.len() * width..rows * width {
-            params.push(Value::Null);
-        }
-        let text = sql::update_join(def, &columns, versioned, rows, &server);
+        let (text, params) = shape.statement(rows, &server);
         let matched = connection.change(&text, params, def.name, Some(chunk.len()))?;
         statements += 1;
         expect(chunk, matched)?;
@@ -164,16 +152,6 @@ fn one_row(frozen: &Frozen, change: &Change, width: usize) -> Params {
         params.push(version.clone());
     }
     params
-}
-
-/// A value in the form in which it goes through the table value constructor of a join.
-fn joined(value: &Value) -> Value {
-    match value {
-        Value::Date(_) | Value::DateTime(_) | Value::Time(_) => Value::Text(value.to_string()),
-        Value::Float(number) => Value::Text(format!("{:e}", f64::from(*number))),
-        Value::Double(number) => Value::Text(format!("{number:e}")),
-        other => other.clone(),
-    }
 }
 
 /// Whether all changes of a step write the same values.

@@ -18,6 +18,7 @@ mod execute;
 mod find;
 mod flush;
 mod hook;
+pub(crate) mod joined;
 mod ops;
 mod plan;
 mod prepare;

@@ -13,4 +13,5 @@ mod fluxaorm;
 mod keys;
 mod order;
 mod support;
+mod together;
 mod upstream;

@@ -1,11 +1,12 @@
-//! Runs the statements of operations: inserts that follow each other go in one.
+//! Runs the statements of operations: inserts that follow each other go in one, and so do updates.
 
+use super::updates::Updates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{Connection, Params};
 use crate::runtime::Runtime;
 use crate::session::strategy::most_inserted;
 use crate::stream::Param;
-use crate::stream::operation::Operation;
+use crate::stream::operation::{Operation, QueuedQuery};
 use crate::table::Value;
 
 /// Placeholders that one statement may have.
@@ -15,7 +16,14 @@ const MOST_PLACEHOLDERS: usize = 65_535;
 pub(super) struct Runner<'c, 'a> {
     runtime: &'c Runtime,
     connection: &'c mut Connection,
-    joined: Option<Joined<'a>>,
+    held: Option<Held<'a>>,
+}
+
+/// What is held back.
+enum Held<'a> {
+    Inserts(Joined<'a>),
+    /// With the operation of the first.
+    Updates(Updates<'a>, &'a Operation),
 }
 
 /// Inserts that became one.
@@ -43,25 +51,28 @@ impl<'c, 'a> Runner<'c, 'a> {
         Runner {
             runtime,
             connection,
-            joined: None,
+            held: None,
         }
     }
 
-    /// Runs an operation, all but the inserts that may be joined with later ones.
+    /// Runs an operation, all but what may be joined with later ones.
     pub(super) fn run(&mut self, operation: &'a Operation) -> Result<()> {
         let expected = operation.own.as_ref().map_or(&[][..], |own| &own.expected);
         for (n, query) in operation.queries.iter().enumerate() {
             let expected = expected.get(n).copied().flatten();
             let bytes = query.params.iter().map(|param| param.text.len() + 9).sum();
-            if expected.is_none() && self.join(&query.sql, &query.params, bytes)? {
+            let is_held = match expected {
+                None => self.join(&query.sql, &query.params, bytes)?,
+                Some(1) => self.hold(query, bytes, operation)?,
+                Some(_) => false,
+            };
+            if is_held {
                 continue;
             }
             self.finish()?;
-            let mut params = Params::with_capacity(query.params.len());
-            for param in &query.params {
-                params.push(bound(param)?);
-            }
-            let done = self.connection.execute(&query.sql, params, table_of(&query.sql))?;
+            let done = self
+                .connection
+                .execute(&query.sql, all_bound(&query.params)?, table_of(&query.sql))?;
             if expected.is_some_and(|expected| expected != done.matched) {
                 return Err(self.stale(&query.sql, operation));
             }
@@ -84,8 +95,7 @@ impl<'c, 'a> Runner<'c, 'a> {
     /// Adds an insert to those that are held back; `false` when it is none.
     fn join(&mut self, sql: &'a str, params: &'a [Param], bytes: usize) -> Result<bool> {
         let known = self
-            .joined
-            .as_ref()
+            .inserts()
             .filter(|joined| joined.sql == sql)
             .map(|joined| joined.insert);
         let Some(insert) = known.or_else(|| insert(sql)) else {
@@ -95,7 +105,7 @@ impl<'c, 'a> Runner<'c, 'a> {
             return Ok(false);
         }
         let server = *self.connection.server();
-        let fits = self.joined.as_ref().is_some_and(|joined| {
+        let fits = self.inserts().is_some_and(|joined| {
             let rows = joined.rows + insert.rows;
             joined.insert.head == insert.head
                 && joined.insert.row == insert.row
@@ -106,13 +116,18 @@ impl<'c, 'a> Runner<'c, 'a> {
         if !fits {
             self.finish()?;
         }
-        let joined = self.joined.get_or_insert_with(|| Joined {
-            sql,
-            insert,
-            rows: 0,
-            bytes: 0,
-            params: Params::with_capacity(params.len()),
-        });
+        let none = || {
+            Held::Inserts(Joined {
+                sql,
+                insert,
+                rows: 0,
+                bytes: 0,
+                params: Params::with_capacity(params.len()),
+            })
+        };
+        let Held::Inserts(joined) = self.held.get_or_insert_with(none) else {
+            return Ok(false);
+        };
         joined.rows += insert.rows;
         joined.bytes += bytes;
         for param in params {
@@ -121,11 +136,60 @@ impl<'c, 'a> Runner<'c, 'a> {
         Ok(true)
     }
 
+    fn inserts(&self) -> Option<&Joined<'a>> {
+        match &self.held {
+            Some(Held::Inserts(joined)) => Some(joined),
+            _ => None,
+        }
+    }
+
+    /// Adds an update of one row to those that are held back; `false` when it is none.
+    fn hold(&mut self, query: &'a QueuedQuery, bytes: usize, operation: &'a Operation) -> Result<bool> {
+        let server = *self.connection.server();
+        if let Some(Held::Updates(updates, _)) = &mut self.held
+            && updates.take(&query.sql, &query.params, bytes, &server)
+        {
+            return Ok(true);
+        }
+        let Some(mut updates) = Updates::of(self.runtime, &query.sql) else {
+            return Ok(false);
+        };
+        if !updates.take(&query.sql, &query.params, bytes, &server) {
+            return Ok(false);
+        }
+        self.finish()?;
+        self.held = Some(Held::Updates(updates, operation));
+        Ok(true)
+    }
+
     /// Runs what is held back.
     pub(super) fn finish(&mut self) -> Result<()> {
-        let Some(joined) = self.joined.take() else {
+        match self.held.take() {
+            None => Ok(()),
+            Some(Held::Inserts(joined)) => self.insert(joined),
+            Some(Held::Updates(updates, first)) => self.update(&updates, first),
+        }
+    }
+
+    /// Updates all rows, or none when not all are as they should be: the transaction is rolled back then.
+    fn update(&mut self, updates: &Updates<'_>, first: &Operation) -> Result<()> {
+        let sql = updates.sql();
+        let table = table_of(sql);
+        let mut matched = 0;
+        if let Some((sql, params)) = updates.joined(self.connection.server()) {
+            matched = self.connection.execute(&sql, params, table)?.matched;
+        } else {
+            for params in updates.rows() {
+                matched += self.connection.execute(sql, all_bound(params)?, table)?.matched;
+            }
+        }
+        if matched == updates.rows().len() as u64 {
             return Ok(());
-        };
+        }
+        Err(self.stale(sql, first))
+    }
+
+    fn insert(&mut self, joined: Joined<'a>) -> Result<()> {
         let Insert { head, row, .. } = joined.insert;
         let mut sql = String::with_capacity(head.len() + joined.rows * (row.len() + 1));
         sql.push_str(head);
@@ -170,6 +234,10 @@ fn insert(sql: &str) -> Option<Insert<'_>> {
         width: inside.len() / 2 + 1,
         rows,
     })
+}
+
+fn all_bound(params: &[Param]) -> Result<Params> {
+    params.iter().map(bound).collect::<Result<Vec<Value>>>().map(Params::of)
 }
 
 /// A value as it is bound. Text goes as bytes: blobs travel as text too.

@@ -1,0 +1,102 @@
+//! Updates of one row each that follow each other and write the same columns: one statement.
+
+use std::collections::HashSet;
+
+use crate::mysql::{Params, Server};
+use crate::runtime::Runtime;
+use crate::session::joined::{Rows, Shape};
+use crate::stream::Param;
+use crate::stream::wire::row_value;
+use crate::table::{ColumnDef, ColumnSet, Value};
+
+/// Updates that are held back for as long as they can be joined.
+#[derive(Debug)]
+pub(super) struct Updates<'a> {
+    sql: &'a str,
+    shape: Shape,
+    /// The values of each row, as the queue has them: new values, key, version.
+    rows: Vec<&'a [Param]>,
+    keys: HashSet<&'a [u8]>,
+    bytes: usize,
+}
+
+impl<'a> Updates<'a> {
+    /// None yet, of the form of this statement; `None` when it is no update of one row as a session writes it.
+    pub(super) fn of(runtime: &Runtime, sql: &'a str) -> Option<Self> {
+        let (table, rest) = sql.strip_prefix("UPDATE `")?.split_once("` SET ")?;
+        let (set, condition) = rest.rsplit_once(" WHERE ")?;
+        let def = runtime.named(table)?.1.def;
+        let mut columns = ColumnSet::EMPTY;
+        for assignment in set.split(',') {
+            let name = assignment.strip_prefix('`')?.strip_suffix("`=?")?;
+            columns.insert(def.column(name)?.0);
+        }
+        let shape = Shape {
+            def,
+            columns,
+            versioned: def.version.is_some() && condition.contains(" AND "),
+        };
+        // Whatever was not looked at above is the same, or it is another statement.
+        (shape.single() == sql).then(|| Updates {
+            sql,
+            shape,
+            rows: Vec::new(),
+            keys: HashSet::new(),
+            bytes: 0,
+        })
+    }
+
+    /// Takes one more in; `false` when it has another form, its row is among them already, or there is no room.
+    pub(super) fn take(&mut self, sql: &str, params: &'a [Param], bytes: usize, server: &Server) -> bool {
+        let Some(key) = params.get(self.shape.columns.len()) else {
+            return false;
+        };
+        let fits = self.sql == sql
+            && params.len() == self.shape.width()
+            && self.rows.len() < self.shape.most_rows()
+            && self.bytes + bytes <= server.max_packet / 4 * 3
+            && !self.keys.contains(key.text.as_slice());
+        if fits {
+            self.keys.insert(&key.text);
+            self.rows.push(params);
+            self.bytes += bytes;
+        }
+        fits
+    }
+
+    /// The text that updates one row.
+    pub(super) fn sql(&self) -> &'a str {
+        self.sql
+    }
+
+    /// What each row binds to that text.
+    pub(super) fn rows(&self) -> &[&'a [Param]] {
+        &self.rows
+    }
+
+    /// All rows in one statement; `None` when they are better updated one by one.
+    pub(super) fn joined(&self, server: &Server) -> Option<(String, Params)> {
+        if !self.shape.is_best(self.rows.len(), server) {
+            return None;
+        }
+        let def = self.shape.def;
+        let columns: Vec<&ColumnDef> = self.shape.columns.iter().map(|column| &def.columns[column]).collect();
+        let mut rows = Rows::of(&self.shape, self.rows.len());
+        for params in &self.rows {
+            let (new, rest) = params.split_at(columns.len());
+            let value = |param: &Param, column| row_value(param, column).ok();
+            let values: Option<Vec<Value>> = new
+                .iter()
+                .zip(&columns)
+                .map(|(param, column)| value(param, column))
+                .collect();
+            let key = value(rest.first()?, def.key())?;
+            let version = match (rest.get(1), def.version) {
+                (Some(param), Some(column)) => Some(value(param, &def.columns[column])?),
+                _ => None,
+            };
+            rows.push(&key, version.as_ref(), &values?);
+        }
+        Some(self.shape.statement(rows, server))
+    }
+}
