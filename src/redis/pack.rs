@@ -1,8 +1,9 @@
 //! Packs commands into the bytes that go over the wire.
 
-use std::io::Write;
-
 use super::entry::EntryId;
+
+/// What stands around a word, at most.
+const FRAME: usize = 26;
 
 /// Commands packed one after the other, to be sent in one write.
 #[derive(Debug, Default, Clone)]
@@ -62,6 +63,22 @@ impl Commands {
         self.arg(&text[..ms.len() + 1 + seq.len()])
     }
 
+    /// The next word, given in pieces.
+    pub(crate) fn pieces(&mut self, word: &[Vec<u8>]) -> &mut Self {
+        let length = word.iter().map(Vec::len).sum();
+        self.bytes.reserve(length + FRAME);
+        self.missing = self.missing.saturating_sub(1);
+        self.length(b'$', length);
+        word.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
+        self.bytes.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// Makes room for words of so many bytes together.
+    pub(crate) fn reserve(&mut self, words: usize, bytes: usize) {
+        self.bytes.reserve(words * FRAME + bytes);
+    }
+
     /// A whole command.
     pub(crate) fn push(&mut self, args: &[&[u8]]) -> &mut Self {
         self.begin(args.len());
@@ -102,8 +119,9 @@ impl Commands {
         if length < 10 {
             self.bytes.push(b'0' + length as u8);
         } else {
-            // Writing to a vector does not fail.
-            let _ = write!(self.bytes, "{length}");
+            let mut digits = [0u8; 20];
+            let at = decimal(length as u64, &mut digits);
+            self.bytes.extend_from_slice(&digits[at..]);
         }
         self.bytes.extend_from_slice(b"\r\n");
     }

@@ -135,30 +135,48 @@ pub(crate) enum Parameter<'a> {
 /// What two operations may have in common, as a number: a row by its key, or a value of a unique index. It is
 /// the same in every process and version. Two things with one number only wait for each other without need.
 pub(crate) fn touch(table: &str, what: &str, values: &[&[u8]]) -> u64 {
-    // FNV-1a, 64 bits.
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let mut add = |bytes: &[u8]| {
-        for byte in bytes.iter().chain(&[0]) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    };
-    add(table.as_bytes());
-    add(what.as_bytes());
-    values.iter().for_each(|value| add(value));
-    hash
+    let start = Touch::of(table).part(what.as_bytes());
+    values.iter().fold(start, |touch, value| touch.part(value)).0
 }
 
 /// The number of a row.
 pub(crate) fn touch_row(table: &str, key: &Value) -> u64 {
-    match key {
-        Value::Text(text) => touch(table, "", &[text.as_bytes()]),
-        Value::Bytes(bytes) => touch(table, "", &[bytes]),
-        Value::UInt(number) => {
-            let mut text = Short::new();
-            text.digits(*number, 1);
-            touch(table, "", &[text.as_bytes()])
-        }
-        other => touch(table, "", &[&key_bytes(other)]),
+    Touch::rows_of(table).row(key)
+}
+
+/// The number of some thing, as far as its parts were added: FNV-1a, 64 bits, with a zero byte behind each part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Touch(u64);
+
+impl Touch {
+    fn of(table: &str) -> Self {
+        Touch(0xcbf2_9ce4_8422_2325).part(table.as_bytes())
+    }
+
+    /// What the rows of a table have in common.
+    pub(crate) fn rows_of(table: &str) -> Self {
+        Touch::of(table).part(b"")
+    }
+
+    #[inline]
+    fn part(self, bytes: &[u8]) -> Self {
+        let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        Touch(add(bytes.iter().fold(self.0, |hash, byte| add(hash, *byte)), 0))
+    }
+
+    /// The number of a row.
+    pub(crate) fn row(self, key: &Value) -> u64 {
+        let touch = match key {
+            Value::Text(text) => self.part(text.as_bytes()),
+            Value::Bytes(bytes) => self.part(bytes),
+            Value::UInt(number) => {
+                let mut text = Short::new();
+                text.digits(*number, 1);
+                self.part(text.as_bytes())
+            }
+            other => self.part(&key_bytes(other)),
+        };
+        touch.0
     }
 }
 

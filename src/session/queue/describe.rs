@@ -13,9 +13,9 @@ use crate::session::plan::Plan;
 use crate::session::publish::flush_type;
 use crate::session::target::Targets;
 use crate::session::ties::unique_tuples;
-use crate::stream::operation::{Before, touch, touch_row};
+use crate::stream::operation::{Before, Touch, touch, touch_row};
 use crate::stream::{EventRecord, publishes, write_event};
-use crate::table::Value;
+use crate::table::{TableDef, Value};
 
 /// Notes what each operation writes (rows, values of unique indexes) and what it relies on (rows referred to): the
 /// consumer keeps those in order that have something in common. Before the statements, which take the values.
@@ -26,13 +26,18 @@ pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -
         let inserts = frozen.changes.iter().filter(|change| change.is_insert());
         keys.extend(inserts.map(|change| (change.place, &change.key)));
     }
+    let mut rows: Option<(&'static TableDef, Touch)> = None;
     for change in &frozen.changes {
         let Some(table) = runtime.registered(change.place.table as usize) else {
             continue;
         };
         let draft = &mut recorders.of(runtime, table.mysql)?.draft;
         let def = change.def;
-        draft.writes.push(touch_row(def.name, &change.key));
+        // Changes of a table stand together.
+        let known = rows.filter(|(known, _)| std::ptr::eq(*known, def));
+        let (_, touch_of_row) = known.unwrap_or_else(|| (def, Touch::rows_of(def.name)));
+        rows = Some((def, touch_of_row));
+        draft.writes.push(touch_of_row.row(&change.key));
         unique_tuples(frozen, change, |index, values| {
             let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
             draft.writes.push(touch(def.name, index, &values));

@@ -27,7 +27,7 @@ use crate::redis::{Commands, Failure, Reply};
 use crate::runtime::{QueueSettings, Runtime};
 use crate::step::Step;
 use crate::stream::operation::QUEUE;
-use crate::stream::wire::WrittenRows;
+use crate::stream::wire::{Pieces, WrittenRows};
 
 /// What freezing needs for rows that are inserted later.
 #[derive(Debug)]
@@ -104,14 +104,16 @@ fn failed(failed: Failed) -> Error {
 
 /// Gives the operations to Redis: all or none, in one round trip. When the answer is lost with the connection they
 /// are given again, and the consumer knows them by their ids.
-fn enqueue(runtime: &Runtime, settings: &QueueSettings, operations: Vec<(String, Vec<u8>)>) -> Result<()> {
+fn enqueue(runtime: &Runtime, settings: &QueueSettings, operations: Vec<(String, Pieces)>) -> Result<()> {
     let framed = operations.len() > 1;
     let mut commands = Commands::new();
     if framed {
         commands.push(&[b"MULTI"]);
     }
     for (id, bytes) in &operations {
-        commands.push(&[b"XADD", QUEUE.as_bytes(), b"*", b"s", bytes, b"e", id.as_bytes()]);
+        commands.reserve(7, 64 + bytes.iter().map(Vec::len).sum::<usize>());
+        commands.begin(7).arg("XADD").arg(QUEUE).arg("*").arg("s").pieces(bytes);
+        commands.arg("e").arg(id);
     }
     if framed {
         commands.push(&[b"EXEC"]);

@@ -7,7 +7,7 @@ use crate::session::changes::Frozen;
 use crate::session::target::{Target, Targets};
 use crate::stream::Wire;
 use crate::stream::operation::Parameter;
-use crate::stream::wire::Draft;
+use crate::stream::wire::{Draft, Pieces};
 use crate::table::TableDef;
 
 /// What takes the statements of one pool.
@@ -45,7 +45,7 @@ impl Recorders {
     }
 
     /// The operations as bytes, each with its id.
-    pub(super) fn finish(self, runtime: &Runtime) -> Result<Vec<(String, Vec<u8>)>> {
+    pub(super) fn finish(self, runtime: &Runtime) -> Result<Vec<(String, Pieces)>> {
         let drafts = self.pools.into_iter().enumerate();
         let drafts = drafts.filter_map(|(pool, recorder)| Some((runtime.mysql.get(pool)?, recorder?)));
         drafts
@@ -104,6 +104,7 @@ impl Target for Recorder {
                 let changes = rows.iter().map(|&i| &frozen.changes[i]);
                 let count = changes.clone().map(|change| change.columns.len()).sum();
                 let rows = changes.map(|change| queueing.rows.get(change.written.clone()));
+                self.draft.reserve(queueing.rows.end());
                 self.draft.insert(sql, count, rows)?;
             }
             _ => self.write(sql, &frozen.take_rows(rows), None)?,

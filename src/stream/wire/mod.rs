@@ -47,7 +47,7 @@ pub(super) use time::rfc3339;
 pub use write::pack_event;
 pub(super) use write::write_dirty_event;
 pub(crate) use write::{EventRecord, write_event};
-pub(crate) use write_operation::{Draft, WrittenRows};
+pub(crate) use write_operation::{Draft, Pieces, WrittenRows};
 
 use crate::error::{Error, ErrorKind};
 

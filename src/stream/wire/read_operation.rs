@@ -242,7 +242,7 @@ mod tests {
         };
         draft.changed(&before).unwrap();
         draft.event("S", b"\x83\xa2et\xa1t\xa2id\x07\xa2ft\x01").unwrap();
-        draft.finish("default", "01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap()
+        draft.finish("default", "01ARZ3NDEKTSV4RRFFQ69G5FAV").unwrap().concat()
     }
 
     #[test]

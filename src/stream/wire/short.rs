@@ -37,17 +37,17 @@ impl Short {
     /// Adds a number with zeros before it until it has so many digits, at most 20.
     #[inline]
     pub(in crate::stream) fn digits(&mut self, mut number: u64, least: usize) {
-        let mut digits = [b'0'; 20];
-        let mut start = digits.len();
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (number % 10) as u8;
+        let count = 1 + number.checked_ilog10().map_or(0, |digits| digits as usize);
+        let end = self.length + count.max(least.min(20));
+        let Some(room) = self.bytes.get_mut(self.length..end) else {
+            debug_assert!(false, "a short text of more than {ROOM} bytes");
+            return;
+        };
+        for digit in room.iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
             number /= 10;
-            if number == 0 {
-                break;
-            }
         }
-        self.push(&digits[start.min(digits.len() - least.min(digits.len()))..]);
+        self.length = end;
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct Draft {
     pub(crate) reads: Vec<u64>,
 }
 
+/// The bytes of an operation, one piece after the other: statements are long, and are not copied to stand together.
+pub(crate) type Pieces = [Vec<u8>; 3];
+
 /// The elements of an array, whose number is known at the end.
 #[derive(Debug, Default)]
 struct Part {
@@ -74,8 +77,6 @@ impl Draft {
         count: usize,
         rows: impl Iterator<Item = &'a [u8]> + Clone,
     ) -> Result<()> {
-        let bytes: usize = rows.clone().map(<[u8]>::len).sum();
-        self.queries.bytes.reserve(sql.len() + bytes + 16);
         Out::<false>::append(&mut self.queries.bytes, |out| {
             statement(out, sql, count)?;
             rows.for_each(|row| out.raw(row));
@@ -155,8 +156,15 @@ impl Draft {
         })
     }
 
+    /// Makes room for statements of so many bytes.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        if self.queries.count == 0 {
+            self.queries.bytes.reserve(bytes + bytes / 16);
+        }
+    }
+
     /// The bytes of the operation.
-    pub(crate) fn finish(mut self, pool: &str, id: &str) -> Result<Vec<u8>> {
+    pub(crate) fn finish(mut self, pool: &str, id: &str) -> Result<Pieces> {
         if !self.reads.is_empty() {
             for touches in [&mut self.writes, &mut self.reads] {
                 touches.sort_unstable();
@@ -165,14 +173,18 @@ impl Draft {
             self.reads.retain(|read| self.writes.binary_search(read).is_err());
         }
         let go = self.wire == Wire::FluxaOrm;
-        let size = self.queries.bytes.len() + self.dirty.bytes.len() + self.changes.bytes.len();
-        let mut buffer = Vec::with_capacity(size + (self.writes.len() + self.reads.len()) * 8 + 1024);
-        Out::<false>::append(&mut buffer, |out| {
+        let mut head = Vec::with_capacity(64);
+        Out::<false>::append(&mut head, |out| {
             out.raw(if go { b"\x86" } else { b"\x84" });
             out.text(b"pool")?;
             out.text(pool.as_bytes())?;
             out.text(b"queries")?;
-            self.queries.write(out)?;
+            out.array(self.queries.count)
+        })?;
+        let queries = std::mem::take(&mut self.queries.bytes);
+        let touches = (self.writes.len() + self.reads.len()) * 8;
+        let mut rest = Vec::with_capacity(self.dirty.bytes.len() + self.changes.bytes.len() + touches + 1024);
+        Out::<false>::append(&mut rest, |out| {
             if go {
                 out.text(b"events,omitempty")?;
                 out.raw(b"\xc0");
@@ -190,7 +202,7 @@ impl Draft {
             out.text(OWN.as_bytes())?;
             self.own(out, id)
         })?;
-        Ok(buffer)
+        Ok([head, queries, rest])
     }
 
     fn own(&self, out: &mut Out<false>, id: &str) -> Result<()> {
