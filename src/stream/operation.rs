@@ -77,11 +77,11 @@ pub(crate) struct QueuedChange {
     pub(crate) row: QueuedRow,
 }
 
-/// Where the values of a change are.
+/// Where the values of a change are, or of several.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum QueuedRow {
-    /// The row is among the values of a statement, from this one on.
-    InQuery { query: usize, first: usize },
+    /// The values of a statement are rows, one after the other.
+    Inserted { query: usize },
     /// The row before the change, and what was written over it.
     Apart {
         before: Vec<Param>,
@@ -92,24 +92,25 @@ pub(crate) enum QueuedRow {
 
 impl Own {
     /// The values of a change, in the order of its shape: the row before it, and what was written. An insert has
-    /// nothing before.
-    pub(crate) fn values<'a>(&'a self, queries: &'a [QueuedQuery], change: &'a QueuedChange) -> Option<Values<'a>> {
-        let shape = self.shapes.get(change.shape)?;
-        Some(match &change.row {
-            QueuedRow::InQuery { query, first } => Values {
-                shape,
-                row: queries
-                    .get(*query)?
-                    .params
-                    .get(*first..first.checked_add(shape.columns.len())?)?,
-                written: &[],
-            },
-            QueuedRow::Apart { before, written } => Values {
-                shape,
-                row: before,
-                written,
-            },
-        })
+    /// nothing before, and may be of several rows.
+    pub(crate) fn values<'a>(
+        &'a self,
+        queries: &'a [QueuedQuery],
+        change: &'a QueuedChange,
+    ) -> impl Iterator<Item = Values<'a>> {
+        let shape = self.shapes.get(change.shape);
+        let rows = shape.map(|shape| {
+            let (params, width, written) = match &change.row {
+                QueuedRow::Inserted { query } => {
+                    let params = queries.get(*query).map_or(&[][..], |query| &query.params);
+                    (params, shape.columns.len(), &[][..])
+                }
+                QueuedRow::Apart { before, written } => (before.as_slice(), before.len(), written.as_slice()),
+            };
+            let rows = params.chunks_exact(width.max(1));
+            rows.map(move |row| Values { shape, row, written })
+        });
+        rows.into_iter().flatten()
     }
 }
 
@@ -198,4 +199,52 @@ pub(crate) struct Before<'a> {
     pub(crate) row: &'a [Value],
     /// Position and new value.
     pub(crate) written: &'a [(usize, &'a Value)],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_of_a_statement_are_as_long_as_their_table() {
+        let params = ["1", "a", "2", "b", "3"].map(|text| Param::new('s', text));
+        let queries = [QueuedQuery {
+            sql: String::new(),
+            params: params.to_vec(),
+        }];
+        let shape = |columns: &[&str]| Shape {
+            table: "t".to_owned(),
+            columns: columns.iter().map(ToString::to_string).collect(),
+        };
+        let own = Own {
+            shapes: vec![shape(&["id", "name"]), shape(&[])],
+            ..Own::default()
+        };
+        let rows = |shape, query| -> Vec<String> {
+            let change = QueuedChange {
+                shape,
+                operation: 1,
+                row: QueuedRow::Inserted { query },
+            };
+            let values = own.values(&queries, &change);
+            values.map(|values| format!("{:?}", values.row)).collect()
+        };
+        assert_eq!(rows(0, 0), ["[s\"1\", s\"a\"]", "[s\"2\", s\"b\"]"]);
+        assert_eq!(rows(1, 0).len(), 5);
+        assert!(rows(0, 1).is_empty() && rows(2, 0).is_empty());
+    }
+
+    #[test]
+    fn a_row_has_one_number_however_it_is_asked_for() {
+        for key in [
+            Value::UInt(0),
+            Value::UInt(u64::MAX),
+            Value::Int(-7),
+            Value::Text("a".into()),
+        ] {
+            assert_eq!(Touch::rows_of("t").row(&key), touch("t", "", &[&key_bytes(&key)]));
+        }
+        assert_ne!(touch_row("t", &Value::UInt(1)), touch_row("u", &Value::UInt(1)));
+        assert_ne!(touch("t", "a", &[b"b"]), touch("t", "", &[b"ab"]));
+    }
 }

@@ -205,14 +205,13 @@ pub(super) fn hooks(runtime: &Arc<Runtime>, items: &[&Item]) -> Vec<Error> {
     for item in items {
         let Some(own) = &item.operation.own else { continue };
         for change in &own.changes {
-            let Some(values) = own.values(&item.operation.queries, change) else {
-                continue;
-            };
-            let Some((_, table)) = runtime.named(&values.shape.table) else {
-                continue;
-            };
-            if let Err(error) = (table.ops.after_queued)(runtime, change.operation, values, &mut failures) {
-                problems.push(error);
+            for values in own.values(&item.operation.queries, change) {
+                let Some((_, table)) = runtime.named(&values.shape.table) else {
+                    continue;
+                };
+                if let Err(error) = (table.ops.after_queued)(runtime, change.operation, values, &mut failures) {
+                    problems.push(error);
+                }
             }
         }
     }

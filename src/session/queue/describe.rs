@@ -121,9 +121,9 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
         return Ok(());
     }
     let runtime = &core.runtime;
-    let mut inserted: Vec<Option<(usize, usize)>> = vec![None; frozen.changes.len()];
-    for &(change, query, row) in recorders.all().flat_map(|recorder| recorder.inserted.iter()) {
-        inserted[change] = Some((query, row));
+    let mut statements: Vec<Option<usize>> = vec![None; frozen.changes.len()];
+    for &(first, query) in recorders.all().flat_map(|recorder| recorder.inserted.iter()) {
+        statements[first] = Some(query);
     }
     for &i in plan.steps.iter().flatten() {
         let change = &frozen.changes[i];
@@ -135,8 +135,11 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
         }
         let draft = &mut recorders.of(runtime, table.mysql)?.draft;
         let operation = code(change.operation);
-        if let Some((query, row)) = inserted[i] {
-            draft.inserted(change.def, operation, query, row * change.def.columns.len())?;
+        if change.is_insert() {
+            // The first stands for all rows of its statement.
+            if let Some(query) = statements[i] {
+                draft.inserted(change.def, operation, query)?;
+            }
             continue;
         }
         // `deleted` is given the entity as it stood in the session, edits that were never stored included.

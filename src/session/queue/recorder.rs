@@ -1,5 +1,7 @@
 //! Writes the statements of a plan down, one operation for each MySQL pool.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::mysql::{Bound, Done, Params, Server};
 use crate::runtime::Runtime;
@@ -15,8 +17,8 @@ use crate::table::TableDef;
 pub(super) struct Recorder {
     server: Server,
     pub(super) draft: Draft,
-    /// Inserted changes, each with its statement and its row in it.
-    pub(super) inserted: Vec<(usize, usize, usize)>,
+    /// The first change of each statement that inserts, with the statement.
+    pub(super) inserted: Vec<(usize, usize)>,
 }
 
 /// What takes the statements of all pools.
@@ -97,14 +99,22 @@ impl Target for Recorder {
 
     fn insert(&mut self, sql: &str, frozen: &mut Frozen, rows: &[usize], _: &TableDef) -> Result<Done> {
         let query = self.draft.queries();
-        self.inserted
-            .extend(rows.iter().enumerate().map(|(row, &i)| (i, query, row)));
+        self.inserted.extend(rows.first().map(|&first| (first, query)));
         match &frozen.queueing {
             Some(queueing) if rows.iter().all(|&i| !frozen.changes[i].written.is_empty()) => {
-                let changes = rows.iter().map(|&i| &frozen.changes[i]);
-                let count = changes.clone().map(|change| change.columns.len()).sum();
-                let rows = changes.map(|change| queueing.rows.get(change.written.clone()));
+                let mut count = 0;
+                // Most often they stand one after the other already.
+                let mut places: Vec<Range<usize>> = Vec::with_capacity(1);
+                for change in rows.iter().map(|&i| &frozen.changes[i]) {
+                    count += change.columns.len();
+                    let place = change.written.clone();
+                    match places.last_mut() {
+                        Some(last) if last.end == place.start => last.end = place.end,
+                        _ => places.push(place),
+                    }
+                }
                 self.draft.reserve(queueing.rows.end());
+                let rows = places.into_iter().map(|place| queueing.rows.get(place));
                 self.draft.insert(sql, count, rows)?;
             }
             _ => self.write(sql, &frozen.take_rows(rows), None)?,

@@ -151,9 +151,8 @@ impl Reader<'_> {
         let operation = self.input.index("what a change does")?;
         let operation = u8::try_from(operation).map_err(|_| malformed("what a change does is not known"))?;
         let row = match parts {
-            4 => QueuedRow::InQuery {
+            3 => QueuedRow::Inserted {
                 query: self.input.index("the statement of a change")?,
-                first: self.input.index("the place of a change")?,
             },
             5 => {
                 let before = self.list("a row", Reader::compact)?;
@@ -195,7 +194,7 @@ mod tests {
     use super::*;
     use crate::stream::declaration::Wire;
     use crate::stream::fixture::TABLE;
-    use crate::stream::operation::{Before, Parameter};
+    use crate::stream::operation::{Before, Parameter, Values};
     use crate::stream::wire::Draft;
     use crate::table::{CivilDate, CivilDateTime};
     use proptest::prelude::*;
@@ -231,7 +230,8 @@ mod tests {
             .unwrap();
         draft.writes = vec![9, 7, 9];
         draft.reads = vec![7, 8];
-        draft.inserted(&TABLE, 1, 0, 0).unwrap();
+        draft.inserted(&TABLE, 1, 0).unwrap();
+        draft.inserted(&TABLE, 1, 9).unwrap();
         let row = [Value::UInt(7), Value::Null, Value::Text("Ana".into())];
         let new = Value::Text("Ann".into());
         let before = Before {
@@ -275,14 +275,16 @@ mod tests {
         assert_eq!(own.expected, [None, Some(1)]);
         let (stream, event) = &operation.dirty[0];
         assert_eq!((stream.as_str(), event.entity_type.as_str()), ("S", "t"));
-        let changed = own.values(&operation.queries, &own.changes[1]).unwrap();
+        let rows =
+            |change: usize| -> Vec<Values<'_>> { own.values(&operation.queries, &own.changes[change]).collect() };
+        let changed = rows(2)[0];
         assert_eq!(
             (changed.row[0].clone(), changed.row[1].null),
             (Param::new('u', "7"), true)
         );
         assert_eq!(changed.written, [(2, Param::new('s', "Ann"))]);
-        // A change that points beyond its statement is none.
-        assert!(own.values(&operation.queries, &own.changes[0]).is_none());
+        // Six values are no row of this table; and there is no such statement.
+        assert!(rows(0).is_empty() && rows(1).is_empty());
     }
 
     #[test]

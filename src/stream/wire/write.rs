@@ -288,6 +288,22 @@ impl<const GO: bool> Out<GO> {
         self.text(text)
     }
 
+    /// A number that is not NULL, in decimal.
+    #[inline]
+    pub(super) fn number(&mut self, kind: u8, negative: bool, mut number: u64) -> Result<()> {
+        let mut text = [b'-'; 21];
+        let mut start = text.len();
+        loop {
+            start -= 1;
+            text[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.typed(kind, &text[start - usize::from(negative)..])
+    }
+
     pub(super) fn null(&mut self) {
         self.raw(Self::NULL);
         self.raw(b"\xa0");
@@ -310,19 +326,8 @@ impl<const GO: bool> Out<GO> {
                 Ok(())
             }
             Value::Bool(value) => self.typed(b'b', if *value { b"1" } else { b"0" }),
-            Value::Int(value) => {
-                let mut text = Short::new();
-                if *value < 0 {
-                    text.push(b"-");
-                }
-                text.digits(value.unsigned_abs(), 1);
-                self.typed(b'i', text.as_bytes())
-            }
-            Value::UInt(value) => {
-                let mut text = Short::new();
-                text.digits(*value, 1);
-                self.typed(b'u', text.as_bytes())
-            }
+            Value::Int(value) => self.number(b'i', *value < 0, value.unsigned_abs()),
+            Value::UInt(value) => self.number(b'u', false, *value),
             Value::Float(value) => self.typed(b'f', go_float(*value).as_bytes()),
             Value::Double(value) => self.typed(b'f', go_float(*value).as_bytes()),
             Value::Text(text) => {

@@ -103,18 +103,12 @@ impl Draft {
         Ok(())
     }
 
-    /// Says that a row was inserted by a statement, whose values from `first` on are the row.
-    pub(crate) fn inserted(
-        &mut self,
-        table: &'static TableDef,
-        operation: u8,
-        query: usize,
-        first: usize,
-    ) -> Result<()> {
+    /// Says that a statement inserted rows with all columns of a table.
+    pub(crate) fn inserted(&mut self, table: &'static TableDef, operation: u8, query: usize) -> Result<()> {
         let shape = self.shape(table);
         Out::<false>::append(&mut self.changes.bytes, |out| {
-            out.raw(b"\x94");
-            for number in [shape, usize::from(operation), query, first] {
+            out.raw(b"\x93");
+            for number in [shape, usize::from(operation), query] {
                 out.unsigned(number as u64);
             }
             Ok(())
@@ -357,8 +351,8 @@ fn parameter<const GO: bool>(out: &mut Out<GO>, value: Parameter<'_>) -> Result<
             out.null();
             Ok(())
         }
-        Parameter::Int(number) => out.typed(b'i', signed(number).as_bytes()),
-        Parameter::UInt(number) => out.typed(b'u', unsigned(number).as_bytes()),
+        Parameter::Int(number) => out.number(b'i', number < 0, number.unsigned_abs()),
+        Parameter::UInt(number) => out.number(b'u', false, number),
         Parameter::Double(number) => out.typed(b'f', go_float(number).as_bytes()),
         Parameter::Bytes(bytes) => out.typed(b's', bytes),
         Parameter::DateTime(at) => out.typed(b't', write_rfc3339(at).as_bytes()),
