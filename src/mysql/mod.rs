@@ -1,6 +1,7 @@
 //! MySQL and MariaDB: pool, connections, statements, identifiers and how the two servers differ.
 //!
-//! Only this folder knows the driver; everything above speaks in [`Value`](crate::table::Value)s.
+//! Only this folder knows the driver, but for the rows that it reads ([`Row`](crate::table::Row)); everything above
+//! speaks in [`Value`](crate::table::Value)s.
 
 mod connection;
 mod failure;

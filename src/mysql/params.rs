@@ -1,4 +1,4 @@
-//! Values on their way to the driver and back.
+//! Values on their way to the driver.
 
 use mysql::Value as Driver;
 

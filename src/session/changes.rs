@@ -202,10 +202,9 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
         let value = if column == def.id {
             if entity.key().is_unset() {
                 managed.insert(column);
-                let more = frozen.changes.capacity() - frozen.changes.len();
                 match (E::Key::generate(), &mut frozen.queueing) {
                     (Some(made), _) => key = encode_key(&made, about)?,
-                    (None, Some(queueing)) => key = queueing.keys.next(def, more.saturating_sub(1))?,
+                    (None, Some(queueing)) => key = queueing.keys.next(def, queueing.more)?,
                     (None, None) => {
                         columns.remove(column);
                         continue;
@@ -250,9 +249,7 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
     if let Some(queueing) = frozen.queueing.as_mut().filter(|_| writes) {
         written = start..queueing.rows.end();
         if start == 0 {
-            // Most often the others are of the same table.
-            let left = frozen.changes.capacity() - frozen.changes.len();
-            queueing.rows.reserve_like(&written, left);
+            queueing.rows.reserve_like(&written, queueing.more);
         }
     }
     frozen.changes.push(Change {

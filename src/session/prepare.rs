@@ -78,15 +78,22 @@ fn freeze(core: &mut Core, touched: Vec<Place>, queueing: Option<Queueing>) -> R
         ..Frozen::default()
     };
     frozen.changes.reserve(places.len());
-    for place in places {
-        match runtime.registered(place.table as usize) {
-            Some(table) => (table.ops.freeze)(core, place.slot, &mut frozen)?,
-            None => {
-                return Err(Error::new(ErrorKind::NotRegistered {
-                    table: core.table_name(place.table),
-                }));
+    for places in places.chunk_by(|a, b| a.table == b.table) {
+        let table = places[0].table;
+        let Some(registered) = runtime.registered(table as usize) else {
+            return Err(Error::new(ErrorKind::NotRegistered {
+                table: core.table_name(table),
+            }));
+        };
+        for (place, before) in places.iter().zip(1..) {
+            if let Some(queueing) = &mut frozen.queueing {
+                queueing.more = places.len() - before;
             }
+            (registered.ops.freeze)(core, place.slot, &mut frozen)?;
         }
+    }
+    if let Some(queueing) = &mut frozen.queueing {
+        queueing.keys.give_back();
     }
     Ok(frozen)
 }

@@ -70,7 +70,6 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
 /// but for those that the entities get back.
 pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, order: impl Iterator<Item = usize>) -> Result<Events> {
     let mut events = Events::new(runtime);
-    let count = frozen.changes.len();
     let Frozen { changes, values, .. } = frozen;
     for change in order.map(|i| &changes[i]) {
         let Some(table) = runtime.registered(change.place.table as usize) else {
@@ -84,7 +83,7 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, order: impl Iter
             key: &change.key,
             changed: shown(change),
         };
-        events.add(table, &told, count, change.take_visible(values))?;
+        events.add(table, &told, change.take_visible(values))?;
     }
     Ok(events)
 }
@@ -101,7 +100,7 @@ pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Ev
             key: &change.key,
             changed: change.changed,
         };
-        events.add(table, &told, accepted.len(), change.values.iter().cloned())?;
+        events.add(table, &told, change.values.iter().cloned())?;
     }
     Ok(events)
 }
@@ -114,13 +113,12 @@ impl Events {
         events
     }
 
-    /// Adds the events of one of so many changes. One that cannot be written stops a durable stream's flush; of a
+    /// Adds the events of a change. One that cannot be written stops a durable stream's flush; of a
     /// background stream it is told.
     fn add(
         &mut self,
         table: &Registered,
         told: &Told<'_>,
-        changes: usize,
         values: impl Iterator<Item = (usize, Value, Value)>,
     ) -> Result<()> {
         let flush = flush_type(told.operation);
@@ -128,14 +126,14 @@ impl Events {
         let mut streams = table.streams.iter().filter(publishes);
         let Some(first) = streams.next() else { return Ok(()) };
         if first.outbox.is_none() && streams.clone().next().is_none() {
-            self.add_background(table, told, first, changes, values);
+            self.add_background(table, told, first, values);
             return Ok(());
         }
         let values: Vec<(usize, Value, Value)> = values.collect();
         for routed in std::iter::once(first).chain(streams) {
             match routed.outbox {
                 Some(outbox) => self.add_durable(table, told, routed, outbox, &values)?,
-                None => self.add_background(table, told, routed, changes, values.iter().cloned()),
+                None => self.add_background(table, told, routed, values.iter().cloned()),
             }
         }
         Ok(())
@@ -146,15 +144,11 @@ impl Events {
         table: &Registered,
         told: &Told<'_>,
         routed: &Routed,
-        changes: usize,
         values: impl Iterator<Item = (usize, Value, Value)>,
     ) {
         let Some(facts) = self.background.get_mut(routed.sender) else {
             return;
         };
-        if facts.is_empty() {
-            facts.reserve(changes);
-        }
         match facts.changed(values) {
             Ok(values) => {
                 let stream = &routed.publication.stream;

@@ -39,22 +39,12 @@ impl Facts {
         self.facts.len()
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.facts.is_empty()
-    }
-
     /// Keeps the events of these tables.
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&'static TableDef) -> bool) {
         self.facts.retain(|fact| wanted(fact.table));
     }
 
-    /// Makes room for so many events.
-    pub(crate) fn reserve(&mut self, events: usize) {
-        self.facts.reserve(events);
-    }
-
-    /// Adds what a change changed, for all streams that are told of it.
+    /// Adds what a change changed, for an event that [`add`](Facts::add) adds.
     ///
     /// # Errors
     ///

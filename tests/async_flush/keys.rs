@@ -127,3 +127,27 @@ fn a_key_that_is_set_is_kept() {
     drain(&mut world.engine.async_consumer().unwrap());
     assert_eq!(world.rows("SELECT id FROM counters"), ["77"]);
 }
+
+#[test]
+fn a_flush_takes_as_many_keys_as_it_has_rows_without_one() {
+    let world = world();
+    let mut session = world.engine.session();
+    let old: Vec<_> = (0..20).map(|n| session.insert(counter(&format!("old {n}")))).collect();
+    session.flush_async().unwrap();
+    let mut last = session[*old.last().unwrap()].id;
+    // One row beside many that are changed, and beside rows of another table and rows with keys of their own.
+    for turn in 1..=5 {
+        for &row in &old {
+            session[row].value = turn;
+        }
+        session.insert(person(&format!("person {turn}")));
+        let two = [session.insert(counter("a")), session.insert(counter("b"))];
+        session.insert(Counter {
+            id: 1_000_000 + u64::from(turn.unsigned_abs()),
+            ..counter("own key")
+        });
+        session.flush_async().unwrap();
+        assert_eq!(two.map(|row| session[row].id), [last + 1, last + 2]);
+        last += 2;
+    }
+}

@@ -28,19 +28,13 @@ fn updates_of_many_operations_are_few_statements() {
     let world = world();
     let mut session = world.engine.session();
     let people: Vec<Handle<Person>> = (0..40)
-        .map(|n| {
-            session.insert(Person {
-                email: Some(format!("old {n}")),
-                ..person(&format!("person {n}"))
-            })
-        })
+        .map(|n| session.insert(person(&format!("person {n}"))))
         .collect();
     session.flush().unwrap();
     let day = chrono::NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
     for (&handle, n) in people.iter().zip(0i32..) {
         let person = &mut session[handle];
         person.name = format!("{n} {}", "ł".repeat(usize::try_from(n).unwrap()));
-        person.email = (n % 2 == 0).then(|| format!("{n}@example.com"));
         person.age = u8::try_from(n).ok();
         person.balance = Some(i64::from(-n));
         person.score = Some(f64::from(n) / 3.0);
@@ -111,4 +105,84 @@ fn one_stale_row_does_not_take_the_others_with_it() {
         world.rows("SELECT COUNT(*) FROM people WHERE age = 18 AND version = 2"),
         ["18"]
     );
+}
+
+#[test]
+fn unique_values_are_handed_over_in_order() {
+    let world = world();
+    let mut session = world.engine.session();
+    let email = |n: usize| Some(format!("{n}@example.com"));
+    let people: Vec<Handle<Person>> = (0..6)
+        .map(|n| {
+            session.insert(Person {
+                email: email(n),
+                ..person(&format!("person {n}"))
+            })
+        })
+        .collect();
+    session.flush().unwrap();
+    let shift = |session: &mut Session, by: usize| {
+        for (n, &handle) in people.iter().enumerate() {
+            session[handle].email = email(n + by);
+        }
+    };
+    // In one operation, whose plan has an order.
+    shift(&mut session, 1);
+    session.flush_async().unwrap();
+    // One operation after the other: the last moves on first.
+    for (n, &handle) in people.iter().enumerate().rev() {
+        session[handle].email = email(n + 2);
+        session.flush_async().unwrap();
+    }
+    let mut consumer = world.engine.async_consumer().unwrap();
+    assert_eq!(consumer.consume(100, Duration::ZERO).unwrap(), 7);
+    assert_eq!(length(&world, FAILED), 0);
+    assert_eq!(
+        world.rows("SELECT email FROM people ORDER BY id"),
+        (2..8).map(|n| email(n).unwrap()).collect::<Vec<String>>()
+    );
+    // Round in a circle, with one parked.
+    for (n, &handle) in people.iter().enumerate() {
+        session[handle].email = email(2 + (n + 1) % 6);
+    }
+    session.flush_async().unwrap();
+    assert_eq!((drain(&mut consumer), length(&world, FAILED)), (1, 0));
+    assert_eq!(
+        world.rows("SELECT email FROM people ORDER BY id LIMIT 1"),
+        ["3@example.com"]
+    );
+}
+
+/// A consumer whose struct is older: what does not fit there is not forced through its types.
+#[test]
+fn a_value_that_the_consumers_struct_cannot_hold_is_stored_whole() {
+    #[derive(Debug, Clone, Default, PartialEq, Table)]
+    #[table(name = "counters", stream(EVENTS))]
+    struct Older {
+        #[column(id)]
+        id: u64,
+        #[column(length = 3)]
+        name: String,
+        value: i32,
+    }
+    impl Entity for Older {}
+
+    let world = world();
+    let mut session = world.engine.session();
+    let rows: Vec<Handle<Counter>> = (0..8).map(|n| session.insert(counter(&format!("c{n}")))).collect();
+    session.flush().unwrap();
+    for &row in &rows {
+        session[row].name.push_str(" is longer");
+        session.flush_async().unwrap();
+    }
+    let older = Engine::builder()
+        .mysql(world.database.mysql_url())
+        .redis(world.database.redis_url())
+        .entity::<Older>()
+        .async_flush()
+        .build()
+        .unwrap();
+    assert_eq!(drain(&mut older.async_consumer().unwrap()), 8);
+    assert_eq!(world.rows("SELECT name FROM counters WHERE id = 1"), ["c0 is longer"]);
+    assert_eq!(length(&world, FAILED), 0);
 }

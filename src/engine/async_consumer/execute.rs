@@ -193,7 +193,7 @@ impl Executor<'_> {
             }
             connection.run("SAVEPOINT headwater_async")?;
             self.note_done(connection, &[(*order, item)])?;
-            let mut runner = Runner::new(self.runtime, connection);
+            let mut runner = Runner::one_by_one(self.runtime, connection);
             let ran = runner.run(&item.operation).and_then(|()| runner.finish());
             match ran {
                 Ok(()) => executed.push((*order, item)),

@@ -12,11 +12,13 @@ use crate::table::Value;
 /// Placeholders that one statement may have.
 const MOST_PLACEHOLDERS: usize = 65_535;
 
-/// Runs statements, and holds inserts back for as long as they can be joined.
+/// Runs statements, and holds inserts and updates back for as long as they can be joined.
 pub(super) struct Runner<'c, 'a> {
     runtime: &'c Runtime,
     connection: &'c mut Connection,
     held: Option<Held<'a>>,
+    /// Whether updates are joined.
+    joins_updates: bool,
 }
 
 /// What is held back.
@@ -52,6 +54,16 @@ impl<'c, 'a> Runner<'c, 'a> {
             runtime,
             connection,
             held: None,
+            joins_updates: true,
+        }
+    }
+
+    /// As [`new`](Runner::new), for a single operation: whoever wrote it has joined what can be joined, and means the
+    /// order of the rest.
+    pub(super) fn one_by_one(runtime: &'c Runtime, connection: &'c mut Connection) -> Self {
+        Runner {
+            joins_updates: false,
+            ..Runner::new(runtime, connection)
         }
     }
 
@@ -63,7 +75,7 @@ impl<'c, 'a> Runner<'c, 'a> {
             let bytes = query.params.iter().map(|param| param.text.len() + 9).sum();
             let is_held = match expected {
                 None => self.join(&query.sql, &query.params, bytes)?,
-                Some(1) => self.hold(query, bytes, operation)?,
+                Some(1) if self.joins_updates && operation.queries.len() == 1 => self.hold(query, bytes, operation)?,
                 Some(_) => false,
             };
             if is_held {

@@ -7,7 +7,7 @@ use crate::runtime::Runtime;
 use crate::session::joined::{Rows, Shape};
 use crate::stream::Param;
 use crate::stream::wire::row_value;
-use crate::table::{ColumnDef, ColumnSet, Value};
+use crate::table::{ColumnDef, ColumnSet, SqlType, Value};
 
 /// Updates that are held back for as long as they can be joined.
 #[derive(Debug)]
@@ -36,6 +36,11 @@ impl<'a> Updates<'a> {
             columns,
             versioned: def.version.is_some() && condition.contains(" AND "),
         };
+        // Rows may hand a unique value over to each other, in the order of the queue.
+        let mut unique = def.indexes.iter().filter(|index| index.unique);
+        if unique.any(|index| columns.meets(&ColumnSet::of(index.columns))) {
+            return None;
+        }
         // Whatever was not looked at above is the same, or it is another statement.
         (shape.single() == sql).then(|| Updates {
             sql,
@@ -84,7 +89,7 @@ impl<'a> Updates<'a> {
         let mut rows = Rows::of(&self.shape, self.rows.len());
         for params in &self.rows {
             let (new, rest) = params.split_at(columns.len());
-            let value = |param: &Param, column| row_value(param, column).ok();
+            let value = |param: &Param, column| row_value(param, column).ok().filter(|value| fits(value, column));
             let values: Option<Vec<Value>> = new
                 .iter()
                 .zip(&columns)
@@ -98,5 +103,34 @@ impl<'a> Updates<'a> {
             rows.push(&key, version.as_ref(), &values?);
         }
         Some(self.shape.statement(rows, server))
+    }
+}
+
+/// Whether a value is certainly one of its column's type as this engine knows it, which the join gives it: the struct
+/// of whoever queued it may have another.
+fn fits(value: &Value, column: &ColumnDef) -> bool {
+    let text = match value {
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::Text(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let fits = |is_fit: &dyn Fn(&str) -> bool| text.is_some_and(is_fit);
+    match (column.stored(), value) {
+        (_, Value::Null) => true,
+        (SqlType::Bool | SqlType::Integer { .. }, Value::Bool(_) | Value::Int(_) | Value::UInt(_)) => true,
+        (SqlType::Float | SqlType::Double, Value::Float(_) | Value::Double(_)) => true,
+        (SqlType::Date, Value::Date(_) | Value::DateTime(_)) => true,
+        (SqlType::DateTime { .. }, Value::DateTime(_)) | (SqlType::Time { .. }, Value::Time(_)) => true,
+        (SqlType::Text { length }, _) => fits(&|text| text.chars().count() <= length as usize),
+        (SqlType::Bytes { length }, Value::Bytes(bytes)) => bytes.len() <= length as usize,
+        (SqlType::Uuid, Value::Bytes(bytes)) => bytes.len() == 16,
+        (SqlType::Enum(names), _) => fits(&|text| names.contains(&text)),
+        (SqlType::Set(names), _) => fits(&|text| text.is_empty() || text.split(',').all(|name| names.contains(&name))),
+        (SqlType::Decimal { precision, scale }, _) => fits(&|text| {
+            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+            let whole = whole.trim_start_matches(['-', '0']).len();
+            fraction.len() <= usize::from(scale) && whole <= usize::from(precision.saturating_sub(scale))
+        }),
+        _ => false,
     }
 }

@@ -84,7 +84,8 @@ impl KeyMaker {
 }
 
 impl KeyMaker {
-    fn give_back(&mut self) {
+    /// Gives keys back that were taken for rows that have one already.
+    pub(crate) fn give_back(&mut self) {
         if let Some((def, keys)) = self.taken.take().filter(|(_, keys)| !keys.is_empty()) {
             self.runtime.keys.give_back(def, &keys);
         }

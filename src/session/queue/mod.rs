@@ -34,6 +34,8 @@ use crate::stream::wire::{Pieces, WrittenRows};
 pub(crate) struct Queueing {
     /// Makes the keys that are the server's to make otherwise.
     pub(crate) keys: KeyMaker,
+    /// How many entities of the same table follow the one that is being frozen: new ones only, once they begin.
+    pub(crate) more: usize,
     /// Rows whose values nobody asks for again are written as soon as they are frozen.
     pub(crate) rows: WrittenRows,
 }
@@ -42,6 +44,7 @@ impl Queueing {
     fn new(runtime: &Arc<Runtime>, settings: &QueueSettings) -> Self {
         Queueing {
             keys: KeyMaker::new(Arc::clone(runtime)),
+            more: 0,
             rows: WrittenRows::new(settings.wire),
         }
     }

@@ -305,10 +305,11 @@ impl WrittenRows {
         }
     }
 
-    /// Makes room for so many rows that are about as long as this one.
+    /// Makes room for so many rows that are about as long as this one, within bounds: they may be much shorter.
     pub(crate) fn reserve_like(&mut self, row: &Range<usize>, rows: usize) {
+        const MOST: usize = 1 << 20;
         // Keys and numbers get longer.
-        let bytes = (row.len() + row.len() / 8) * rows;
+        let bytes = (row.len() + row.len() / 8).saturating_mul(rows).min(MOST);
         match self {
             WrittenRows::Documented(out) => out.reserve(bytes),
             WrittenRows::FluxaOrm(out) => out.reserve(bytes),
