@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::batch::{EVENTS, Fate, Outcome, Writer, batch};
 use super::queue::Message;
@@ -31,7 +32,14 @@ pub(super) struct Worker {
     failing: Option<Instant>,
     told: Option<String>,
     spill: Option<Spill>,
+    /// Until then it looks for events by itself.
+    naps_until: Instant,
 }
+
+/// How long after an event more of them are to be expected soon.
+const LIVELY: Duration = Duration::from_millis(20);
+/// How often it looks for them then. To be woken costs the flush that does it some 10 µs, on virtual machines more.
+const NAP: Duration = Duration::from_micros(200);
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, spill: Option<SpillTo>) -> Self {
@@ -44,6 +52,7 @@ impl Worker {
             failing: None,
             told: None,
             spill,
+            naps_until: Instant::now(),
         }
     }
 
@@ -111,7 +120,7 @@ impl Worker {
 
     /// Fills the work from the channel; waits for events when there are none. `false` when it is
     /// closed and nothing is left.
-    fn take(&self) -> bool {
+    fn take(&mut self) -> bool {
         let queue = &self.shared.queue;
         let mut work = self.shared.work();
         while work.len() < EVENTS {
@@ -119,6 +128,13 @@ impl Worker {
                 Ok(message) => message,
                 Err(_) if !work.is_empty() => break,
                 Err(_) if queue.is_closed() => return false,
+                Err(_) if Instant::now() < self.naps_until => {
+                    // Not by waiting for the channel with a timeout: whoever sends then would wake it all the same.
+                    drop(work);
+                    thread::sleep(NAP);
+                    work = self.shared.work();
+                    continue;
+                }
                 Err(_) => {
                     drop(work);
                     let message = queue.receiver().recv();
@@ -130,6 +146,7 @@ impl Worker {
                 }
             };
             if let Message::Parcel(parcel, since) = message {
+                self.naps_until = Instant::now() + LIVELY;
                 work.extend(parcel.pack().into_iter().map(|event| Waiting {
                     event,
                     since,
