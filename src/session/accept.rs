@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use super::arena::{Mark, Status};
+use super::arena::{Arena, Mark, Status};
 use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
@@ -63,8 +63,9 @@ impl Undo {
     }
 }
 
-/// What accepting a change gives: the change as it is told of, and how it is taken back.
-pub(crate) type Acceptance = (Accepted, Option<Undo>);
+/// What accepting a change gives: the change as it is told of, and how it is taken back; nothing where neither was
+/// asked for.
+pub(crate) type Acceptance = Option<(Accepted, Option<Undo>)>;
 
 /// How a change is accepted.
 #[derive(Debug, Clone, Copy)]
@@ -120,18 +121,17 @@ pub(super) fn accept<E: Entity>(
 ) -> Result<Acceptance> {
     let slot = change.place.slot;
     let arena = core.arena_mut::<E>();
+    if !manner.undoable && !manner.hooks {
+        quietly(arena, change, frozen)?;
+        return Ok(None);
+    }
     let place = &mut arena.slots[slot as usize];
     let mark = std::mem::replace(&mut place.mark, Mark::None);
     let mut accepted = Accepted {
         place: change.place,
         operation: change.operation,
         key: change.key.clone(),
-        // Nobody else asks for it.
-        changed: if manner.undoable || manner.hooks {
-            change.columns.without(&E::TABLE.internal())
-        } else {
-            ColumnSet::EMPTY
-        },
+        changed: change.columns.without(&E::TABLE.internal()),
         values: Vec::new(),
         kept: None,
     };
@@ -146,7 +146,7 @@ pub(super) fn accept<E: Entity>(
     };
     if change.is_delete() {
         let Some((entity, old)) = arena.take(slot) else {
-            return Ok((accepted, None));
+            return Ok(Some((accepted, None)));
         };
         let undo = manner.undoable.then(|| {
             let before = old.clone().unwrap_or_else(|| Box::new(entity.clone()));
@@ -162,19 +162,13 @@ pub(super) fn accept<E: Entity>(
             };
             accepted.kept = Some(Box::new(kept));
         }
-        return Ok((accepted, undo));
+        return Ok(Some((accepted, undo)));
     }
     let Some(entity) = &mut place.entity else {
-        return Ok((accepted, None));
+        return Ok(Some((accepted, None)));
     };
     let before = (manner.undoable && change.is_insert()).then(|| Box::new(entity.clone()));
-    for column in change.managed.iter() {
-        match frozen.new_value(change, column) {
-            Some(value) => entity.decode(column, value.clone())?,
-            // A key that the server made is no part of the statement.
-            None => entity.decode(column, change.key.clone())?,
-        }
-    }
+    give_back(entity, change, frozen)?;
     let old = place.original.take();
     place.touched = false;
     let new = manner.undoable.then(|| Box::new(entity.clone()));
@@ -193,7 +187,43 @@ pub(super) fn accept<E: Entity>(
         let kept: Kept<E> = Kept { old, new };
         accepted.kept = Some(Box::new(kept));
     }
-    Ok((accepted, undo))
+    Ok(Some((accepted, undo)))
+}
+
+/// The same where nobody wants to be told, and nothing can be taken back.
+fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) -> Result<()> {
+    let slot = change.place.slot;
+    let place = &mut arena.slots[slot as usize];
+    place.mark = Mark::None;
+    if change.is_delete() {
+        if arena.take(slot).is_some() {
+            arena.release(slot);
+        }
+        return Ok(());
+    }
+    let Some(entity) = &mut place.entity else {
+        return Ok(());
+    };
+    give_back(entity, change, frozen)?;
+    place.original = None;
+    place.touched = false;
+    if change.is_insert() {
+        place.status = Status::Stored;
+        arena.identify(slot);
+    }
+    Ok(())
+}
+
+/// The columns that the flush made the values of.
+fn give_back<E: Entity>(entity: &mut E, change: &Change, frozen: &Frozen) -> Result<()> {
+    for column in change.managed.iter() {
+        match frozen.new_value(change, column) {
+            Some(value) => entity.decode(column, value.clone())?,
+            // A key that the server made is no part of the statement.
+            None => entity.decode(column, change.key.clone())?,
+        }
+    }
+    Ok(())
 }
 
 /// Takes one accepted change back; the user's own edits stay.

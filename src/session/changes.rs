@@ -113,6 +113,9 @@ impl Change {
 impl Frozen {
     /// The new value that a change writes into a column.
     pub(crate) fn new_value(&self, change: &Change, column: usize) -> Option<&Value> {
+        if !change.kept.has(column) {
+            return None;
+        }
         let position = change.kept.iter().position(|c| c == column)?;
         self.values.get(change.new.start + position)
     }

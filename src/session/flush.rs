@@ -209,8 +209,9 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
         plan,
         |_| true,
         manner,
-        |core, table, change, (mut accepted, undo)| {
+        |core, table, change, acceptance| {
             report.count(change.operation);
+            let Some((mut accepted, undo)) = acceptance else { return };
             if !table.streams.is_empty() {
                 accepted.values = frozen.visible(change);
             }
@@ -259,11 +260,10 @@ fn finish(
         undoable: false,
         hooks: wants_hooks(core, change),
     };
-    accept_all(core, frozen, plan, wanted, manner, |_, _, change, (accepted, _)| {
+    accept_all(core, frozen, plan, wanted, manner, |_, _, change, acceptance| {
         report.count(change.operation);
-        if accepted.kept.is_some() {
-            all.push(accepted);
-        }
+        let accepted = acceptance.map(|(accepted, _)| accepted);
+        all.extend(accepted.filter(|accepted| accepted.kept.is_some()));
     })?;
     if only.is_none() {
         settle(core);
