@@ -3,9 +3,9 @@
 use std::any::Any;
 
 use super::arena::{Arena, Mark, Status};
-use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
+use super::frozen::{Change, Frozen};
 use super::plan::Plan;
 use crate::entity::Entity;
 use crate::error::Result;

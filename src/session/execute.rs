@@ -1,6 +1,6 @@
 //! Running a plan: statements in chunks, generated keys, rows counted.
 
-use super::changes::{Change, Frozen};
+use super::frozen::{Change, Frozen};
 use super::joined::{MOST_PLACEHOLDERS, Rows, Shape};
 use super::sql;
 use super::strategy::{self, MOST_ROWS, padded};

@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::accept::{Accepted, Manner, accept_all};
 use super::after::{self, HookFailure, merge_all};
-use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
 use super::execute::{self, Failed};
+use super::frozen::{Change, Frozen};
 use super::plan::Plan;
 use super::prepare::{Broken, Prepared, prepare, settle};
 use super::publish::{self, Events};

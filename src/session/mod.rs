@@ -17,6 +17,7 @@ mod everyday;
 mod execute;
 mod find;
 mod flush;
+mod frozen;
 mod hook;
 pub(crate) mod joined;
 mod ops;

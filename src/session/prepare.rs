@@ -1,9 +1,9 @@
 //! From what was touched to a plan: collect, before-hooks, freeze, order; and what was touched for nothing.
 
 use super::before;
-use super::changes::{Change, Frozen};
 use super::committed::Operation;
 use super::core::{Core, Place};
+use super::frozen::{Change, Frozen};
 use super::plan::{self, Action, Node, Plan};
 use super::queue::Queueing;
 use super::ties::{Why, ties};

@@ -2,8 +2,8 @@
 //! others handed to the senders after it.
 
 use super::accept::Accepted;
-use super::changes::{Change, Frozen};
 use super::committed::Operation;
+use super::frozen::{Change, Frozen};
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::runtime::{Registered, Routed, Runtime};

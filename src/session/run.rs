@@ -1,8 +1,8 @@
 //! Runs a plan's statements in their order: what a circle needs first, the steps, what is filled in last.
 
-use super::changes::Frozen;
 use super::core::Place;
 use super::execute::{self, Failed};
+use super::frozen::Frozen;
 use super::plan::Plan;
 use super::prepare::Broken;
 use super::target::Targets;

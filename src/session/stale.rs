@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::changes::{Change, Frozen};
+use super::frozen::{Change, Frozen};
 use super::sql;
 use crate::error::{Error, ErrorKind};
 use crate::mysql::{Connection, Params};

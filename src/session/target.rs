@@ -1,6 +1,6 @@
 //! Where the statements of a plan go: to a server that runs them, or to somebody who writes them down.
 
-use super::changes::Frozen;
+use super::frozen::Frozen;
 use super::transaction::Transaction;
 use crate::error::Result;
 use crate::mysql::{Checkout, Connection, Done, Params, Server};

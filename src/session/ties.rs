@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::changes::{Change, Frozen, given_up, unique_columns};
+use super::changes::{given_up, unique_columns};
 use super::core::Place;
+use super::frozen::{Change, Frozen};
 use super::plan::Tie;
 use crate::table::{OnDelete, SqlType, TableDef, Value};
 

@@ -6,6 +6,7 @@
 use super::event::DirtyEvent;
 use super::param::Param;
 use super::wire::Short;
+use crate::mysql::Bound;
 use crate::table::{CivilDateTime, TableDef, Value};
 
 /// The stream of queued operations.
@@ -133,6 +134,19 @@ pub(crate) enum Parameter<'a> {
     DateTime(CivilDateTime),
 }
 
+impl<'a> From<Bound<'a>> for Parameter<'a> {
+    fn from(value: Bound<'a>) -> Self {
+        match value {
+            Bound::Null => Parameter::Null,
+            Bound::Int(number) => Parameter::Int(number),
+            Bound::UInt(number) => Parameter::UInt(number),
+            Bound::Double(number) => Parameter::Double(number),
+            Bound::Bytes(bytes) => Parameter::Bytes(bytes),
+            Bound::DateTime(at) => Parameter::DateTime(at),
+        }
+    }
+}
+
 /// What two operations may have in common, as a number: a row by its key, or a value of a unique index. It is
 /// the same in every process and version. Two things with one number only wait for each other without need.
 pub(crate) fn touch(table: &str, what: &str, values: &[&[u8]]) -> u64 {
@@ -170,11 +184,7 @@ impl Touch {
         let touch = match key {
             Value::Text(text) => self.part(text.as_bytes()),
             Value::Bytes(bytes) => self.part(bytes),
-            Value::UInt(number) => {
-                let mut text = Short::new();
-                text.digits(*number, 1);
-                self.part(text.as_bytes())
-            }
+            Value::UInt(number) => self.part(Short::number(false, *number).as_bytes()),
             other => self.part(&key_bytes(other)),
         };
         touch.0

@@ -81,9 +81,7 @@ impl KeyMaker {
             _ => Value::UInt(number),
         })
     }
-}
 
-impl KeyMaker {
     /// Gives keys back that were taken for rows that have one already.
     pub(crate) fn give_back(&mut self) {
         if let Some((def, keys)) = self.taken.take().filter(|(_, keys)| !keys.is_empty()) {

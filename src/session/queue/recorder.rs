@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::mysql::{Bound, Done, Params, Server};
+use crate::mysql::{Done, Params, Server};
 use crate::runtime::Runtime;
-use crate::session::changes::Frozen;
+use crate::session::frozen::Frozen;
 use crate::session::target::{Target, Targets};
 use crate::stream::Wire;
 use crate::stream::operation::Parameter;
@@ -80,15 +80,8 @@ impl Targets for Recorders {
 
 impl Recorder {
     fn write(&mut self, sql: &str, params: &Params, rows: Option<usize>) -> Result<()> {
-        let values = params.each().map(|value| match value {
-            Bound::Null => Parameter::Null,
-            Bound::Int(number) => Parameter::Int(number),
-            Bound::UInt(number) => Parameter::UInt(number),
-            Bound::Double(number) => Parameter::Double(number),
-            Bound::Bytes(bytes) => Parameter::Bytes(bytes),
-            Bound::DateTime(at) => Parameter::DateTime(at),
-        });
-        self.draft.query(sql, params.len(), values, rows)
+        self.draft
+            .query(sql, params.len(), params.each().map(Parameter::from), rows)
     }
 }
 

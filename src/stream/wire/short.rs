@@ -19,6 +19,17 @@ impl Short {
         }
     }
 
+    /// A whole number in decimal.
+    #[inline]
+    pub(in crate::stream) fn number(negative: bool, number: u64) -> Self {
+        let mut text = Short::new();
+        if negative {
+            text.push(b"-");
+        }
+        text.digits(number, 1);
+        text
+    }
+
     pub(in crate::stream) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }

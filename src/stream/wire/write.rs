@@ -290,18 +290,8 @@ impl<const GO: bool> Out<GO> {
 
     /// A number that is not NULL, in decimal.
     #[inline]
-    pub(super) fn number(&mut self, kind: u8, negative: bool, mut number: u64) -> Result<()> {
-        let mut text = [b'-'; 21];
-        let mut start = text.len();
-        loop {
-            start -= 1;
-            text[start] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        self.typed(kind, &text[start - usize::from(negative)..])
+    pub(super) fn number(&mut self, kind: u8, negative: bool, number: u64) -> Result<()> {
+        self.typed(kind, Short::number(negative, number).as_bytes())
     }
 
     pub(super) fn null(&mut self) {

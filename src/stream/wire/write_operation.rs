@@ -360,21 +360,6 @@ fn parameter<const GO: bool>(out: &mut Out<GO>, value: Parameter<'_>) -> Result<
     }
 }
 
-fn signed(number: i64) -> Short {
-    let mut text = Short::new();
-    if number < 0 {
-        text.push(b"-");
-    }
-    text.digits(number.unsigned_abs(), 1);
-    text
-}
-
-fn unsigned(number: u64) -> Short {
-    let mut text = Short::new();
-    text.digits(number, 1);
-    text
-}
-
 /// A value of a row: nil, or text that begins with its type code.
 fn compact(out: &mut Out<false>, value: &Value) -> Result<()> {
     let mut coded = |kind: u8, text: &[u8]| {
@@ -389,8 +374,8 @@ fn compact(out: &mut Out<false>, value: &Value) -> Result<()> {
             Ok(())
         }
         Value::Bool(value) => coded(b'b', if *value { b"1" } else { b"0" }),
-        Value::Int(number) => coded(b'i', signed(*number).as_bytes()),
-        Value::UInt(number) => coded(b'u', unsigned(*number).as_bytes()),
+        Value::Int(number) => coded(b'i', Short::number(*number < 0, number.unsigned_abs()).as_bytes()),
+        Value::UInt(number) => coded(b'u', Short::number(false, *number).as_bytes()),
         Value::Float(number) => coded(b'f', go_float(f64::from(*number)).as_bytes()),
         Value::Double(number) => coded(b'f', go_float(*number).as_bytes()),
         Value::Text(text) => coded(b's', text.as_bytes()),
@@ -410,7 +395,7 @@ fn compact(out: &mut Out<false>, value: &Value) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mysql::{Bound, Params};
+    use crate::mysql::Params;
     use crate::table::{CivilDate, CivilTime};
 
     /// Each value as a statement's parameter and as a written row's.
@@ -450,14 +435,7 @@ mod tests {
         for wire in [Wire::Documented, Wire::FluxaOrm] {
             for value in &values {
                 let params = Params::of([value.clone()]);
-                let bound = params.each().map(|value| match value {
-                    Bound::Null => Parameter::Null,
-                    Bound::Int(number) => Parameter::Int(number),
-                    Bound::UInt(number) => Parameter::UInt(number),
-                    Bound::Double(number) => Parameter::Double(number),
-                    Bound::Bytes(bytes) => Parameter::Bytes(bytes),
-                    Bound::DateTime(at) => Parameter::DateTime(at),
-                });
+                let bound = params.each().map(Parameter::from);
                 let mut one = Draft::new(wire);
                 one.query("SQL", 1, bound, None).unwrap();
                 let borrowed = match value {
