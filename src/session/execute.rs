@@ -1,10 +1,10 @@
 //! Running a plan: statements in chunks, generated keys, rows counted.
 
 use super::frozen::{Change, Frozen};
-use super::joined::{MOST_PLACEHOLDERS, Rows, Shape};
 use super::sql;
 use super::strategy::{self, MOST_ROWS, padded};
 use super::target::Target;
+use super::update_many::{MOST_PLACEHOLDERS, Row, Shape};
 use crate::error::{Error, Result};
 use crate::mysql::{Params, Server};
 use crate::table::{ColumnSet, SqlType, Value};
@@ -117,41 +117,27 @@ fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Res
     if step.len() > 1 && !versioned && all_same(frozen, step) {
         return update_same(connection, frozen, step);
     }
-    if !shape.is_best(step.len(), &server) {
-        let text = shape.single();
-        for &i in step {
-            let params = one_row(frozen, &frozen.changes[i], shape.width());
-            let matched = connection.change(&text, params, def.name, Some(1))?;
-            expect(&[i], matched)?;
-        }
-        return Ok(step.len() as u64);
-    }
     let mut statements = 0;
     for chunk in Chunks::of(frozen, step, &server, shape.most_rows()) {
-        let mut rows = Rows::of(&shape, chunk.len());
-        for change in chunk.iter().map(|&i| &frozen.changes[i]) {
-            let values = &frozen.values[change.new.clone()];
-            rows.push(&change.key, change.version.as_ref(), values);
+        let row = |&i: &usize| {
+            let change = &frozen.changes[i];
+            Row {
+                key: &change.key,
+                version: change.version.as_ref(),
+                values: &frozen.values[change.new.clone()],
+            }
+        };
+        let rows: Vec<Row<'_>> = chunk.iter().map(row).collect();
+        let mut rest = chunk;
+        for statement in shape.statements(&rows, &server) {
+            let (rows, later) = rest.split_at(statement.rows);
+            let matched = connection.change(&statement.text, statement.params, def.name, Some(rows.len()))?;
+            statements += 1;
+            expect(rows, matched)?;
+            rest = later;
         }
-        let (text, params) = shape.statement(rows, &server);
-        let matched = connection.change(&text, params, def.name, Some(chunk.len()))?;
-        statements += 1;
-        expect(chunk, matched)?;
     }
     Ok(statements)
-}
-
-/// What [`sql::update_one`] binds for one row.
-fn one_row(frozen: &Frozen, change: &Change, width: usize) -> Params {
-    let mut params = Params::with_capacity(width);
-    frozen.values[change.new.clone()]
-        .iter()
-        .for_each(|value| params.push(value.clone()));
-    params.push(change.key.clone());
-    if let Some(version) = &change.version {
-        params.push(version.clone());
-    }
-    params
 }
 
 /// Whether all changes of a step write the same values.

@@ -19,7 +19,6 @@ mod find;
 mod flush;
 mod frozen;
 mod hook;
-pub(crate) mod joined;
 mod ops;
 mod plan;
 mod prepare;
@@ -35,6 +34,7 @@ mod target;
 mod ties;
 mod tracked;
 mod transaction;
+pub(crate) mod update_many;
 
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};

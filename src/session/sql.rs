@@ -96,6 +96,76 @@ pub(super) fn update_join(
     sql
 }
 
+/// Where a row's values stand in the lists of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Position {
+    /// By how far its key is from the first: `id-?+1`
+    Offset,
+    /// By where its key stands among so many: `FIELD(id,?,…)`
+    Listed(usize),
+}
+
+/// Which rows a statement is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// `id IN (?,…)`, so many.
+    Keys(usize),
+    /// `(id BETWEEN ? AND ? OR id=? OR …)`, so many.
+    Ranges(usize),
+}
+
+/// `UPDATE t SET a=ELT(id-?+1,?,…),… WHERE id IN (?,…) [AND version=CAST(ELT(id-?+1,?,…) AS …)]`, with so many places
+/// in each list.
+///
+/// The keys stand first in the condition: the position of a row is computed for those only that are meant.
+pub(super) fn update_picked(
+    def: &TableDef,
+    columns: &ColumnSet,
+    versioned: bool,
+    (position, places): (Position, usize),
+    condition: Condition,
+) -> String {
+    let key = Identifier(def.key().name);
+    let mut pick = match position {
+        Position::Offset => format!("ELT({key}-?+1"),
+        Position::Listed(keys) => format!("ELT(FIELD({key}{})", ",?".repeat(keys)),
+    };
+    pick.push_str(&",?".repeat(places));
+    pick.push(')');
+    let mut sql = String::with_capacity(128 + (columns.len() + 1) * (pick.len() + 16) + places * 2);
+    push(&mut sql, format_args!("UPDATE {} SET ", Identifier(def.name)));
+    for (i, column) in columns.iter().enumerate() {
+        comma(&mut sql, i);
+        push(
+            &mut sql,
+            format_args!("{}={pick}", Identifier(def.columns[column].name)),
+        );
+    }
+    match condition {
+        Condition::Keys(count) => push(&mut sql, format_args!(" WHERE {key} IN {}", placeholders(count, ""))),
+        Condition::Ranges(count) => {
+            for i in 0..count {
+                sql.push_str(if i == 0 { " WHERE (" } else { " OR " });
+                push(&mut sql, format_args!("{key} BETWEEN ? AND ? OR {key}=?"));
+            }
+            sql.push(')');
+        }
+    }
+    if let Some(version) = def.version.filter(|_| versioned) {
+        let about = &def.columns[version];
+        let integer = match about.stored() {
+            SqlType::Integer { signed: true, .. } => "SIGNED",
+            _ => "UNSIGNED",
+        };
+        // Against a text, a number would be compared as a float.
+        push(
+            &mut sql,
+            format_args!(" AND {}=CAST({pick} AS {integer})", Identifier(about.name)),
+        );
+    }
+    sql
+}
+
 /// `DELETE FROM t WHERE id IN (?,?…)`, or by pairs of key and version.
 pub(super) fn delete(def: &TableDef, versioned: bool, rows: usize) -> String {
     let key = Identifier(def.key().name);

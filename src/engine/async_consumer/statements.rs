@@ -188,8 +188,11 @@ impl<'c, 'a> Runner<'c, 'a> {
         let sql = updates.sql();
         let table = table_of(sql);
         let mut matched = 0;
-        if let Some((sql, params)) = updates.joined(self.connection.server()) {
-            matched = self.connection.execute(&sql, params, table)?.matched;
+        if let Some(statement) = updates.joined(self.connection.server()) {
+            matched = self
+                .connection
+                .execute(&statement.text, statement.params, table)?
+                .matched;
         } else {
             for params in updates.rows() {
                 matched += self.connection.execute(sql, all_bound(params)?, table)?.matched;

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::mysql::{Params, Server};
+use crate::mysql::Server;
 use crate::runtime::Runtime;
-use crate::session::joined::{Rows, Shape};
+use crate::session::update_many::{Row, Shape, Statement};
 use crate::stream::Param;
 use crate::stream::wire::row_value;
 use crate::table::{ColumnDef, ColumnSet, SqlType, Value};
@@ -80,29 +80,33 @@ impl<'a> Updates<'a> {
     }
 
     /// All rows in one statement; `None` when they are better updated one by one.
-    pub(super) fn joined(&self, server: &Server) -> Option<(String, Params)> {
-        if !self.shape.is_best(self.rows.len(), server) {
-            return None;
-        }
+    pub(super) fn joined(&self, server: &Server) -> Option<Statement> {
         let def = self.shape.def;
         let columns: Vec<&ColumnDef> = self.shape.columns.iter().map(|column| &def.columns[column]).collect();
-        let mut rows = Rows::of(&self.shape, self.rows.len());
+        let value = |param: &Param, column| row_value(param, column).ok().filter(|value| fits(value, column));
+        let mut values = Vec::with_capacity(self.rows.len() * columns.len());
+        let mut conditions = Vec::with_capacity(self.rows.len());
         for params in &self.rows {
             let (new, rest) = params.split_at(columns.len());
-            let value = |param: &Param, column| row_value(param, column).ok().filter(|value| fits(value, column));
-            let values: Option<Vec<Value>> = new
-                .iter()
-                .zip(&columns)
-                .map(|(param, column)| value(param, column))
-                .collect();
-            let key = value(rest.first()?, def.key())?;
+            for (param, column) in new.iter().zip(&columns) {
+                values.push(value(param, column)?);
+            }
             let version = match (rest.get(1), def.version) {
                 (Some(param), Some(column)) => Some(value(param, &def.columns[column])?),
                 _ => None,
             };
-            rows.push(&key, version.as_ref(), &values?);
+            conditions.push((value(rest.first()?, def.key())?, version));
         }
-        Some(self.shape.statement(rows, server))
+        let rows: Vec<Row<'_>> = conditions
+            .iter()
+            .zip(values.chunks(columns.len()))
+            .map(|((key, version), values)| Row {
+                key,
+                version: version.as_ref(),
+                values,
+            })
+            .collect();
+        self.shape.statement(&rows, server)
     }
 }
 
