@@ -11,6 +11,11 @@ impl Identifier<'_> {
     /// Adds what it displays.
     pub(crate) fn push_to(self, sql: &mut String) {
         sql.push('`');
+        if !self.0.as_bytes().contains(&b'`') {
+            sql.push_str(self.0);
+            sql.push('`');
+            return;
+        }
         for (i, part) in self.0.split('`').enumerate() {
             if i > 0 {
                 sql.push_str("``");

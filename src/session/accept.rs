@@ -76,6 +76,13 @@ pub(crate) struct Manner {
     pub(crate) hooks: bool,
 }
 
+impl Manner {
+    /// Nobody wants to be told, and nothing can be taken back.
+    fn is_quiet(self) -> bool {
+        !self.undoable && !self.hooks
+    }
+}
+
 /// Accepts the changes of a plan in its order, those of the tables that are `wanted`, and hands each over.
 pub(super) fn accept_all(
     core: &mut Core,
@@ -98,7 +105,13 @@ pub(super) fn accept_all(
         if first.is_insert() {
             (table.ops.reserve)(core, step.len());
         }
-        for change in step.iter().map(|&i| &frozen.changes[i]) {
+        let changes = step.iter().map(|&i| &frozen.changes[i]);
+        if changes.clone().all(|change| manner(core, change).is_quiet()) {
+            (table.ops.accept_quietly)(core, step, frozen)?;
+            changes.for_each(|change| each(core, table, change, None));
+            continue;
+        }
+        for change in changes {
             let manner = manner(core, change);
             let acceptance = (table.ops.accept)(core, change, frozen, manner)?;
             each(core, table, change, acceptance);
@@ -121,7 +134,7 @@ pub(super) fn accept<E: Entity>(
 ) -> Result<Acceptance> {
     let slot = change.place.slot;
     let arena = core.arena_mut::<E>();
-    if !manner.undoable && !manner.hooks {
+    if manner.is_quiet() {
         quietly(arena, change, frozen)?;
         return Ok(None);
     }
@@ -190,7 +203,14 @@ pub(super) fn accept<E: Entity>(
     Ok(Some((accepted, undo)))
 }
 
-/// The same where nobody wants to be told, and nothing can be taken back.
+/// Accepts changes where nobody wants to be told, and nothing can be taken back.
+pub(super) fn accept_quietly<E: Entity>(core: &mut Core, changes: &[usize], frozen: &Frozen) -> Result<()> {
+    let arena = core.arena_mut::<E>();
+    changes
+        .iter()
+        .try_for_each(|&i| quietly(arena, &frozen.changes[i], frozen))
+}
+
 fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) -> Result<()> {
     let slot = change.place.slot;
     let place = &mut arena.slots[slot as usize];

@@ -36,7 +36,8 @@ struct Seen {
 ///
 /// Whether there may be anything to write: an entity that is not a row without changes.
 pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<bool> {
-    if core.without_hooks || touched.iter().all(|&place| is_new_without_hooks(core, place)) {
+    core.looked = !core.without_hooks && !none_may_run(core, touched);
+    if !core.looked {
         return Ok(true);
     }
     let stand_in = core.stand_in();
@@ -56,11 +57,30 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<bool> {
     }
 }
 
-/// Whether it is a new entity of a table that has no hooks before an insert.
-fn is_new_without_hooks(core: &Core, place: Place) -> bool {
-    let table = core.runtime.registered(place.table as usize);
-    table.is_some_and(|table| {
-        !table.may_have(HookName::Saving.bit() | HookName::Creating.bit()) && (table.ops.is_new)(core, place.slot)
+/// Whether no before-hook may run for these entities: what they change is seen when it is frozen.
+fn none_may_run(core: &Core, touched: &[Place]) -> bool {
+    let mut tables = touched.chunk_by(|a, b| a.table == b.table);
+    tables.all(|places| {
+        let table = core.runtime.registered(places[0].table as usize);
+        table.is_some_and(|table| !table.may_have((table.ops.before_hooks)(core, places)))
+    })
+}
+
+/// The before-hooks that entities may ask for as they are now, as bits.
+pub(super) fn may_run<E: Entity>(core: &Core, places: &[Place]) -> u32 {
+    let Some(arena) = core.arena::<E>() else { return 0 };
+    let bits = |hooks: &[Before<E>]| hooks.iter().fold(0, |bits, (name, _)| bits | name.bit());
+    let (new, edited) = (bits(&[saving(), creating()]), bits(&[saving(), updating()]));
+    let others = [deleting(), trashing(), restoring(), force_deleting()];
+    let others = edited | bits(&others);
+    let slots = places.iter().filter_map(|at| arena.slots.get(at.slot as usize));
+    slots.fold(0, |all, place| {
+        all | match (place.status, place.mark) {
+            (Status::Free | Status::Gone, _) => 0,
+            (Status::New, _) => new,
+            (Status::Stored, Mark::None | Mark::Touch) => edited,
+            (Status::Stored, Mark::Delete | Mark::ForceDelete | Mark::Restore) => others,
+        }
     })
 }
 

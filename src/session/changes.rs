@@ -10,21 +10,63 @@ use super::core::{Core, Place};
 use super::frozen::{Change, Frozen, Pending};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::{CivilDate, CivilDateTime, ColumnDef, ColumnSet, Key, RawHandle, SqlType, TableDef, Value};
+use crate::table::{
+    CivilDate, CivilDateTime, ColumnDef, ColumnSet, Key, RawHandle, SqlType, TableDef, Value, ValueRef,
+};
 
-/// Freezes one entity, if anything of it is to be written.
-pub(super) fn freeze<E: Entity>(core: &Core, slot: u32, frozen: &mut Frozen) -> Result<()> {
-    let Some(place) = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize)) else {
-        return Ok(());
-    };
+/// Freezes what is to be written of these entities.
+pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Frozen) -> Result<()> {
+    let Some(arena) = core.arena::<E>() else { return Ok(()) };
+    let inserts = Inserts::new(E::TABLE, frozen);
+    for (at, before) in places.iter().zip(1..) {
+        if let Some(queueing) = &mut frozen.queueing {
+            queueing.more = places.len() - before;
+        }
+        if let Some(place) = arena.slots.get(at.slot as usize) {
+            one(core, *at, place, &inserts, frozen)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the inserts of a table have in common.
+struct Inserts {
+    all: ColumnSet,
+    /// The columns whose values are the entity's to say, and go nowhere but into the statement.
+    plain: ColumnSet,
+    /// Whether rows are written down as they are frozen.
+    writes: bool,
+}
+
+impl Inserts {
+    fn new(def: &TableDef, frozen: &Frozen) -> Self {
+        let managed = [Some(def.id), def.version, def.created_at, def.updated_at];
+        let unique = unique_columns(def);
+        let mut plain = ColumnSet::EMPTY;
+        for (column, about) in def.columns.iter().enumerate() {
+            if !managed.contains(&Some(column)) && about.reference.is_none() && !has_time(about) && !unique.has(column)
+            {
+                plain.insert(column);
+            }
+        }
+        Inserts {
+            all: def.all(),
+            plain,
+            // A reference may wait for its key.
+            writes: frozen.queueing.is_some() && def.columns.iter().all(|column| column.reference.is_none()),
+        }
+    }
+}
+
+fn one<E: Entity>(core: &Core, at: Place, place: &Slot<E>, inserts: &Inserts, frozen: &mut Frozen) -> Result<()> {
     let Some(entity) = &place.entity else { return Ok(()) };
-    let at = Core::place::<E>(slot);
+    let slot = at.slot;
     let soft = E::TABLE.deleted_at.is_some();
     match (place.status, place.mark) {
         (Status::Free | Status::Gone, _) => Ok(()),
-        // Without hooks nobody has looked in this flush.
-        (Status::Stored, Mark::None) if place.clean && !core.without_hooks => Ok(()),
-        (Status::New, _) => insert(core, at, entity, frozen),
+        // Where no hook may run nobody has looked in this flush.
+        (Status::Stored, Mark::None) if place.clean && core.looked => Ok(()),
+        (Status::New, _) => insert(core, at, entity, inserts, frozen),
         (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(core, slot) => {
             update(core, at, place, Operation::Update, frozen)
         }
@@ -38,7 +80,7 @@ pub(super) fn freeze<E: Entity>(core: &Core, slot: u32, frozen: &mut Frozen) -> 
     }
 }
 
-fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) -> Result<()> {
+fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &Inserts, frozen: &mut Frozen) -> Result<()> {
     let def = E::TABLE;
     let now = frozen.now;
     if frozen.values.capacity() - frozen.values.len() < def.columns.len() {
@@ -47,14 +89,23 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
         frozen.values.reserve(left.max(1) * def.columns.len());
     }
     let (first_value, first_pending) = (frozen.values.len(), frozen.pending.len());
-    let mut columns = def.all();
+    let mut columns = inserts.all;
     let (mut managed, mut kept) = (ColumnSet::EMPTY, ColumnSet::EMPTY);
     let mut key = Value::Null;
-    // A reference may wait for its key.
-    let writes = frozen.queueing.is_some() && def.columns.iter().all(|column| column.reference.is_none());
+    let writes = inserts.writes;
     let start = frozen.queueing.as_ref().map_or(0, |queueing| queueing.rows.end());
-    let unique = unique_columns(def);
     for (column, about) in def.columns.iter().enumerate() {
+        if writes
+            && inserts.plain.has(column)
+            && let Some(queueing) = &mut frozen.queueing
+        {
+            // Not moved out of its result: that costs as much as writing it.
+            match &entity.encode_ref(column) {
+                Ok(value) => queueing.rows.push(value)?,
+                Err(_) => return entity.encode(column).map(|_| ()),
+            }
+            continue;
+        }
         let value = if column == def.id {
             if entity.key().is_unset() {
                 managed.insert(column);
@@ -85,14 +136,6 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
             if has_time(about) {
                 managed.insert(column);
             }
-            if let Some(queueing) = &mut frozen.queueing
-                && writes
-                && !managed.has(column)
-                && !unique.has(column)
-            {
-                queueing.rows.push(&entity.encode_ref(column)?)?;
-                continue;
-            }
             entity.encode(column)?
         };
         if let Some(queueing) = frozen.queueing.as_mut().filter(|_| writes) {
@@ -122,6 +165,8 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, frozen: &mut Frozen) ->
         beside_columns: ColumnSet::EMPTY,
         beside: 0..0,
         managed,
+        // Events of an insert have no values.
+        told: false,
         pending: first_pending..frozen.pending.len(),
     });
     Ok(())
@@ -150,16 +195,25 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
     let (first_new, first_pending) = (frozen.values.len(), frozen.pending.len());
     let mut columns = ColumnSet::EMPTY;
     let mut managed = ColumnSet::EMPTY;
-    let mut old = Vec::new();
+    let told = frozen.queueing.is_some() || core.runtime.publishes(at.table);
+    // The old values stand behind the new ones, where somebody asks for them: events, or who hands unique values over.
+    let keeps_old = told || def.indexes.iter().any(|index| index.unique);
+    let mut old = std::mem::take(&mut frozen.spare);
+    if frozen.values.capacity() - frozen.values.len() < 2 * def.columns.len() {
+        let left = frozen.changes.capacity() - frozen.changes.len();
+        frozen
+            .values
+            .reserve(left.max(1) * differs.len() * (1 + usize::from(keeps_old)));
+    }
     let wanted = managed_columns(def, operation, place.mark);
     for column in differs.union(&wanted).iter() {
         let about = &def.columns[column];
-        let before = stored(original, column);
+        let before = original.encode_ref(column).unwrap_or(ValueRef::Owned(Value::Null));
         let value = if Some(column) == def.deleted_at && operation == Operation::Trash {
             datetime(frozen.now, about)
         } else if Some(column) == def.deleted_at && operation == Operation::Restore {
             Value::Null
-        } else if Some(column) == def.updated_at && (!differs.has(column) || entity.encode(column)?.same(&before)) {
+        } else if Some(column) == def.updated_at && (!differs.has(column) || before.same(&entity.encode_ref(column)?)) {
             datetime(frozen.now, about)
         } else if Some(column) == def.version {
             continue;
@@ -167,25 +221,29 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
             managed.insert(column);
             reference(core, about, column, handle, frozen)?
         } else {
-            let value = entity.encode(column)?;
+            let value = entity.encode_ref(column)?;
             // Different in memory, the same as stored: a time finer than its column, 1.0 and 1.00.
             if value.same(&before) {
                 continue;
             }
-            value
+            value.into_value()
         };
         if wanted.has(column) || has_time(about) {
             managed.insert(column);
         }
         columns.insert(column);
         frozen.values.push(value);
-        old.push(before);
+        if keeps_old {
+            old.push(before.into_value());
+        }
     }
     // Nothing but the time of an update that does not take place.
     let only_time = columns.without(&wanted).is_empty();
     if operation == Operation::Update && place.mark != Mark::Touch && only_time {
         frozen.values.truncate(first_new);
         frozen.pending.truncate(first_pending);
+        old.clear();
+        frozen.spare = old;
         return Ok(());
     }
     let mut version = None;
@@ -197,7 +255,9 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
         columns.insert(column);
         managed.insert(column);
         frozen.values.insert(first_new + position, next);
-        old.insert(position, expected.clone());
+        if keeps_old {
+            old.insert(position, expected.clone());
+        }
         for pending in &mut frozen.pending[first_pending..] {
             if pending.value >= first_new + position {
                 pending.value += 1;
@@ -210,6 +270,7 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
     }
     let new = first_new..frozen.values.len();
     frozen.values.append(&mut old);
+    frozen.spare = old;
     let old = new.end..frozen.values.len();
     let mut beside_columns = ColumnSet::EMPTY;
     for index in def.indexes.iter().filter(|index| index.unique) {
@@ -234,6 +295,7 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
         old,
         new,
         managed,
+        told,
         pending: first_pending..frozen.pending.len(),
     });
     Ok(())
@@ -263,6 +325,7 @@ fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &
         beside_columns: ColumnSet::EMPTY,
         beside: 0..0,
         managed: ColumnSet::EMPTY,
+        told: false,
         pending: 0..0,
     });
     Ok(())

@@ -35,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) in_hooks: bool,
     /// Whether hooks are left out.
     pub(crate) without_hooks: bool,
+    /// Whether the running flush has looked for changes before its hooks: without hooks it does not.
+    pub(crate) looked: bool,
     pub(crate) transaction: Option<Transaction>,
     /// How many new entities came so far.
     born: u32,
@@ -62,6 +64,7 @@ impl Core {
             added: Vec::new(),
             in_hooks: false,
             without_hooks: false,
+            looked: false,
             transaction: None,
             born: 0,
         }

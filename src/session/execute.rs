@@ -1,5 +1,7 @@
 //! Running a plan: statements in chunks, generated keys, rows counted.
 
+use std::cell::Cell;
+
 use super::frozen::{Change, Frozen};
 use super::sql;
 use super::strategy::{self, MOST_ROWS, padded};
@@ -104,7 +106,7 @@ fn most_of(sql: SqlType) -> u64 {
     }
 }
 
-fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
+fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) -> Result<u64, Failed> {
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
     let (def, columns) = (first.def, first.columns);
@@ -118,13 +120,17 @@ fn update<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Res
         return update_same(connection, frozen, step);
     }
     let mut statements = 0;
-    for chunk in Chunks::of(frozen, step, &server, shape.most_rows()) {
+    let chunks: Vec<&[usize]> = Chunks::of(frozen, step, &server, shape.most_rows()).collect();
+    let Frozen { changes, values, .. } = frozen;
+    let values = Cell::from_mut(values.as_mut_slice()).as_slice_of_cells();
+    for chunk in chunks {
         let row = |&i: &usize| {
-            let change = &frozen.changes[i];
+            let change = &changes[i];
             Row {
                 key: &change.key,
                 version: change.version.as_ref(),
-                values: &frozen.values[change.new.clone()],
+                values: &values[change.new.clone()],
+                spent: change.is_spent(),
             }
         };
         let rows: Vec<Row<'_>> = chunk.iter().map(row).collect();

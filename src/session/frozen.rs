@@ -26,7 +26,8 @@ pub(crate) struct Change {
     pub(crate) new: Range<usize>,
     /// All new values, in [`Queueing::rows`]; empty where that is not done.
     pub(crate) written: Range<usize>,
-    /// Of an update: their old values. Of a delete: those of [`given_up`].
+    /// Of an update: their old values, where it is `told` or the table has unique indexes. Of a delete: those of
+    /// [`given_up`](super::changes::given_up).
     pub(crate) old: Range<usize>,
     /// Columns that an update leaves alone, in unique indexes of which it writes others.
     pub(crate) beside_columns: ColumnSet,
@@ -34,6 +35,8 @@ pub(crate) struct Change {
     pub(crate) beside: Range<usize>,
     /// The columns that the entity gets back from the frozen values.
     pub(crate) managed: ColumnSet,
+    /// Whether an update's values are asked for once its statement has run: by events, or by who queues it.
+    pub(crate) told: bool,
     /// Other entities that its references wait for, in [`Frozen::pending`].
     pub(crate) pending: Range<usize>,
 }
@@ -54,6 +57,8 @@ pub(crate) struct Frozen {
     pub(crate) changes: Vec<Change>,
     pub(crate) values: Vec<Value>,
     pub(crate) pending: Vec<Pending>,
+    /// Room to work in: empty between two changes.
+    pub(super) spare: Vec<Value>,
     /// The time that the whole flush writes into its timestamp columns.
     pub(crate) now: CivilDateTime,
     /// What a flush needs whose rows are inserted later.
@@ -69,6 +74,11 @@ impl Change {
     /// Whether it deletes a row.
     pub(crate) fn is_delete(&self) -> bool {
         matches!(self.operation, Operation::Delete | Operation::ForceDelete)
+    }
+
+    /// Whether nobody needs its new values once they are bound.
+    pub(super) fn is_spent(&self) -> bool {
+        !self.told && !self.managed.meets(&self.kept)
     }
 
     /// Columns whose change an update's event shows, each with its place among the old and the new values.

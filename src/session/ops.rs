@@ -10,7 +10,7 @@ use super::accept::{self, Acceptance, Accepted, Manner, Undo};
 use super::after::{self, HookFailure};
 use super::arena::{Mark, Status};
 use super::changes;
-use super::core::Core;
+use super::core::{Core, Place};
 use super::frozen::{Change, Frozen};
 use super::{InHook, Session, before, queue};
 use crate::entity::Entity;
@@ -25,20 +25,23 @@ pub(crate) struct EntityOps {
     /// Sorts touched slots: stored ones by key, then new ones as they came.
     pub(crate) sort: fn(&Core, &mut Vec<u32>),
     pub(crate) name: fn(&Core, u32) -> String,
-    pub(crate) is_new: fn(&Core, u32) -> bool,
+    /// The before-hooks that these entities may ask for, as bits.
+    pub(crate) before_hooks: fn(&Core, &[Place]) -> u32,
     pub(crate) before: fn(&mut Session<InHook>, u32) -> Result<bool>,
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
-    pub(crate) freeze: fn(&Core, u32, &mut Frozen) -> Result<()>,
+    pub(crate) freeze: fn(&Core, &[Place], &mut Frozen) -> Result<()>,
     /// All columns of an entity as it is stored, or with its edits.
     pub(crate) row: fn(&Core, u32, bool) -> Vec<Value>,
     /// The past-tense hooks of a change that was queued.
     pub(crate) after_queued: fn(&Arc<Runtime>, u8, Values<'_>, &mut Vec<HookFailure>) -> Result<()>,
     pub(crate) reserve: fn(&mut Core, usize),
     pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<Acceptance>,
+    /// Accepts these changes where nobody wants to be told, and nothing can be taken back.
+    pub(crate) accept_quietly: fn(&mut Core, &[usize], &Frozen) -> Result<()>,
     pub(crate) merge: fn(&mut Accepted, Accepted),
     pub(crate) after: fn(&Core, &Arc<Runtime>, &Accepted, &mut Vec<HookFailure>),
-    pub(crate) settle: fn(&mut Core, u32),
+    pub(crate) settle: fn(&mut Core, &[Place]),
     pub(crate) undo: fn(&mut Core, Undo),
     pub(crate) set_mark: fn(&mut Core, u32, Mark),
     pub(crate) drop_new: fn(&mut Core, u32),
@@ -68,7 +71,7 @@ impl<E: Entity> Of<E> {
         def: E::TABLE,
         sort: sort::<E>,
         name: changes::describe::<E>,
-        is_new: is_new::<E>,
+        before_hooks: before::may_run::<E>,
         before: before::before::<E>,
         reset: before::reset_slot::<E>,
         key_of: changes::key_of::<E>,
@@ -77,6 +80,7 @@ impl<E: Entity> Of<E> {
         after_queued: queue::after_queued::<E>,
         reserve: accept::reserve::<E>,
         accept: accept::accept::<E>,
+        accept_quietly: accept::accept_quietly::<E>,
         merge: after::merge::<E>,
         after: after::after::<E>,
         settle: settle::<E>,
@@ -116,21 +120,18 @@ fn sort<E: Entity>(core: &Core, slots: &mut Vec<u32>) {
     *slots = stored;
 }
 
-/// Whether it is not inserted yet.
-fn is_new<E: Entity>(core: &Core, slot: u32) -> bool {
-    let place = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
-    place.is_some_and(|place| place.status == Status::New)
-}
-
 /// What was touched but not changed needs no snapshot any more.
-fn settle<E: Entity>(core: &mut Core, slot: u32) {
-    if let Some(place) = core.arena_mut::<E>().slots.get_mut(slot as usize)
-        && place.touched
-    {
-        place.touched = false;
-        place.mark = Mark::None;
-        if place.status == Status::Stored {
-            place.original = None;
+fn settle<E: Entity>(core: &mut Core, places: &[Place]) {
+    let slots = &mut core.arena_mut::<E>().slots;
+    for at in places {
+        if let Some(place) = slots.get_mut(at.slot as usize)
+            && place.touched
+        {
+            place.touched = false;
+            place.mark = Mark::None;
+            if place.status == Status::Stored {
+                place.original = None;
+            }
         }
     }
 }

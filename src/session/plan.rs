@@ -52,6 +52,12 @@ pub(crate) struct Plan {
 /// Orders and groups the changes, or returns the changes of a circle that cannot be broken.
 pub(crate) fn plan(nodes: &[Node<'_>], ties: &[Tie]) -> Result<Plan, Vec<usize>> {
     if ties.is_empty() {
+        if is_one_step(nodes) {
+            return Ok(Plan {
+                steps: vec![(0..nodes.len()).collect()],
+                broken: Vec::new(),
+            });
+        }
         let mut order: Vec<usize> = (0..nodes.len()).collect();
         order.sort_by(|&a, &b| compare(nodes, &[], a, b));
         return Ok(Plan {
@@ -96,6 +102,20 @@ pub(crate) fn plan(nodes: &[Node<'_>], ties: &[Tie]) -> Result<Plan, Vec<usize>>
             }
         }
     }
+}
+
+/// Whether all changes share a statement and stand in their order already, as most often they do.
+fn is_one_step(nodes: &[Node<'_>]) -> bool {
+    let in_order = |pair: &[Node<'_>]| {
+        let [a, b] = pair else { return true };
+        shares(a, b) && (a.action == Action::Insert || compare_keys(a.key, b.key) != Ordering::Greater)
+    };
+    !nodes.is_empty() && nodes.windows(2).all(in_order)
+}
+
+/// Whether two changes write the same columns of the same table the same way.
+fn shares(a: &Node<'_>, b: &Node<'_>) -> bool {
+    a.rank == b.rank && a.action == b.action && (a.action == Action::Delete || a.shape == b.shape)
 }
 
 /// The order of two changes that nothing ties.
@@ -221,9 +241,7 @@ fn group(nodes: &[Node<'_>], order: &[usize], ties: &[Tie]) -> Vec<Step> {
     for &node in order {
         let last = steps.len().wrapping_sub(1);
         let shares = steps.last().is_some_and(|step| {
-            let (a, b) = (&nodes[step[0]], &nodes[node]);
-            let alike = a.rank == b.rank && a.action == b.action && (a.action == Action::Delete || a.shape == b.shape);
-            alike
+            shares(&nodes[step[0]], &nodes[node])
                 && !waits_for
                     .get(node)
                     .is_some_and(|before| before.iter().any(|&n| step_of[n] == last))

@@ -85,12 +85,7 @@ fn freeze(core: &mut Core, touched: Vec<Place>, queueing: Option<Queueing>) -> R
                 table: core.table_name(table),
             }));
         };
-        for (place, before) in places.iter().zip(1..) {
-            if let Some(queueing) = &mut frozen.queueing {
-                queueing.more = places.len() - before;
-            }
-            (registered.ops.freeze)(core, place.slot, &mut frozen)?;
-        }
+        (registered.ops.freeze)(core, places, &mut frozen)?;
     }
     if let Some(queueing) = &mut frozen.queueing {
         queueing.keys.give_back();
@@ -166,9 +161,10 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
 /// What was touched but not changed is clean again.
 pub(super) fn settle(core: &mut Core) {
     let runtime = core.runtime.clone();
-    for place in std::mem::take(&mut core.touched) {
-        if let Some(table) = runtime.registered(place.table as usize) {
-            (table.ops.settle)(core, place.slot);
+    let touched = std::mem::take(&mut core.touched);
+    for places in touched.chunk_by(|a, b| a.table == b.table) {
+        if let Some(table) = runtime.registered(places[0].table as usize) {
+            (table.ops.settle)(core, places);
         }
     }
 }

@@ -9,10 +9,12 @@ use crate::table::{ColumnDef, ColumnSet, SqlType, TableDef};
 pub(super) fn insert(def: &TableDef, columns: &ColumnSet, rows: usize) -> String {
     let width = columns.len();
     let mut sql = String::with_capacity(64 + width * 16 + rows * (width * 2 + 2));
-    push(&mut sql, format_args!("INSERT INTO {} (", Identifier(def.name)));
+    sql.push_str("INSERT INTO ");
+    name(&mut sql, def.name);
+    sql.push_str(" (");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        push(&mut sql, format_args!("{}", Identifier(def.columns[column].name)));
+        name(&mut sql, def.columns[column].name);
     }
     sql.push_str(") VALUES ");
     let row = placeholders(width, "");
@@ -26,12 +28,13 @@ pub(super) fn insert(def: &TableDef, columns: &ColumnSet, rows: usize) -> String
 /// `UPDATE t SET a=?,b=? WHERE id=? [AND version=?]`
 pub(super) fn update_one(def: &TableDef, columns: &ColumnSet, versioned: bool) -> String {
     let mut sql = set_clause(def, columns);
-    push(&mut sql, format_args!(" WHERE {}=?", Identifier(def.key().name)));
+    sql.push_str(" WHERE ");
+    name(&mut sql, def.key().name);
+    sql.push_str("=?");
     if let Some(version) = def.version.filter(|_| versioned) {
-        push(
-            &mut sql,
-            format_args!(" AND {}=?", Identifier(def.columns[version].name)),
-        );
+        sql.push_str(" AND ");
+        name(&mut sql, def.columns[version].name);
+        sql.push_str("=?");
     }
     sql
 }
@@ -39,10 +42,10 @@ pub(super) fn update_one(def: &TableDef, columns: &ColumnSet, versioned: bool) -
 /// `UPDATE t SET a=?,b=? WHERE id IN (?,?…)`: all rows get the same values.
 pub(super) fn update_same(def: &TableDef, columns: &ColumnSet, rows: usize) -> String {
     let mut sql = set_clause(def, columns);
-    push(
-        &mut sql,
-        format_args!(" WHERE {} IN {}", Identifier(def.key().name), placeholders(rows, "")),
-    );
+    sql.push_str(" WHERE ");
+    name(&mut sql, def.key().name);
+    sql.push_str(" IN ");
+    sql.push_str(&placeholders(rows, ""));
     sql
 }
 
@@ -133,13 +136,14 @@ pub(super) fn update_picked(
     pick.push_str(&",?".repeat(places));
     pick.push(')');
     let mut sql = String::with_capacity(128 + (columns.len() + 1) * (pick.len() + 16) + places * 2);
-    push(&mut sql, format_args!("UPDATE {} SET ", Identifier(def.name)));
+    sql.push_str("UPDATE ");
+    name(&mut sql, def.name);
+    sql.push_str(" SET ");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        push(
-            &mut sql,
-            format_args!("{}={pick}", Identifier(def.columns[column].name)),
-        );
+        name(&mut sql, def.columns[column].name);
+        sql.push('=');
+        sql.push_str(&pick);
     }
     match condition {
         Condition::Keys(count) => push(&mut sql, format_args!(" WHERE {key} IN {}", placeholders(count, ""))),
@@ -169,7 +173,10 @@ pub(super) fn update_picked(
 /// `DELETE FROM t WHERE id IN (?,?…)`, or by pairs of key and version.
 pub(super) fn delete(def: &TableDef, versioned: bool, rows: usize) -> String {
     let key = Identifier(def.key().name);
-    let mut sql = format!("DELETE FROM {} WHERE ", Identifier(def.name));
+    let mut sql = String::with_capacity(64 + rows * 6);
+    sql.push_str("DELETE FROM ");
+    name(&mut sql, def.name);
+    sql.push_str(" WHERE ");
     match def.version.filter(|_| versioned) {
         Some(version) => {
             let version = Identifier(def.columns[version].name);
@@ -184,7 +191,10 @@ pub(super) fn delete(def: &TableDef, versioned: bool, rows: usize) -> String {
                 sql.push(')');
             }
         }
-        None if rows == 1 => push(&mut sql, format_args!("{key}=?")),
+        None if rows == 1 => {
+            key.push_to(&mut sql);
+            sql.push_str("=?");
+        }
         None => push(&mut sql, format_args!("{key} IN {}", placeholders(rows, ""))),
     }
     sql
@@ -220,10 +230,14 @@ pub(super) fn joinable(def: &TableDef, columns: &ColumnSet) -> bool {
 }
 
 fn set_clause(def: &TableDef, columns: &ColumnSet) -> String {
-    let mut sql = format!("UPDATE {} SET ", Identifier(def.name));
+    let mut sql = String::with_capacity(64 + columns.len() * 24);
+    sql.push_str("UPDATE ");
+    name(&mut sql, def.name);
+    sql.push_str(" SET ");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        push(&mut sql, format_args!("{}=?", Identifier(def.columns[column].name)));
+        name(&mut sql, def.columns[column].name);
+        sql.push_str("=?");
     }
     sql
 }
@@ -265,6 +279,10 @@ fn placeholders(count: usize, prefix: &str) -> String {
     }
     row.push(')');
     row
+}
+
+fn name(sql: &mut String, name: &str) {
+    Identifier(name).push_to(sql);
 }
 
 fn comma(sql: &mut String, position: usize) {

@@ -1,5 +1,7 @@
 //! UPDATEs of many rows to different values: picked from lists by each row's key, or joined from a table of them.
 
+use std::cell::Cell;
+
 use super::sql::{self, Condition, Position};
 use super::strategy::{self, LISTED, MOST_ROWS, Way, padded};
 use crate::mysql::{Params, Server};
@@ -23,13 +25,14 @@ pub(crate) struct Shape {
 }
 
 /// One row that is to be updated.
-#[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
     pub(crate) key: &'a Value,
     /// The version that it must have.
     pub(crate) version: Option<&'a Value>,
     /// Its new values, in the order of the columns.
-    pub(crate) values: &'a [Value],
+    pub(crate) values: &'a [Cell<Value>],
+    /// Whether nobody needs these any more: they move into the statement.
+    pub(crate) spent: bool,
 }
 
 /// A statement with its values.
@@ -107,7 +110,7 @@ impl Shape {
 
     fn one(&self, row: &Row<'_>) -> Statement {
         let mut params = Params::with_capacity(self.width());
-        row.values.iter().for_each(|value| params.push(value.clone()));
+        (0..row.values.len()).for_each(|column| params.push(row.value(column)));
         params.push(row.key.clone());
         if let Some(version) = row.version {
             params.push(version.clone());
@@ -170,7 +173,7 @@ impl Shape {
     fn picked(&self, rows: usize, places: &Places<'_, '_>, condition: Condition, keys: &[&Value]) -> Statement {
         let mut params = Params::with_capacity(self.lists() * (places.of.len() + places.count) + keys.len());
         for column in 0..self.columns.len() {
-            places.list(&mut params, |row| as_text(&row.values[column]));
+            places.list(&mut params, |row| as_text(row.value(column)));
         }
         keys.iter().for_each(|&key| params.push(key.clone()));
         if self.versioned {
@@ -195,7 +198,7 @@ impl Shape {
             if let Some(version) = row.version {
                 params.push(version.clone());
             }
-            row.values.iter().for_each(|value| params.push(as_text(value)));
+            (0..row.values.len()).for_each(|column| params.push(as_text(row.value(column))));
         }
         for _ in rows.len() * self.width()..places * self.width() {
             params.push(Value::Null);
@@ -205,6 +208,17 @@ impl Shape {
             params,
             rows: rows.len(),
         }
+    }
+}
+
+impl Row<'_> {
+    /// One of the new values.
+    fn value(&self, column: usize) -> Value {
+        let value = self.values[column].take();
+        if !self.spent {
+            self.values[column].set(value.clone());
+        }
+        value
     }
 }
 
@@ -265,11 +279,11 @@ fn repeated<T: Copy>(items: impl IntoIterator<Item = T>, count: usize) -> Vec<T>
 
 /// A value in the form in which it goes through an expression: dates and floats as text, from which the column reads
 /// all of their digits.
-fn as_text(value: &Value) -> Value {
+fn as_text(value: Value) -> Value {
     match value {
         Value::Date(_) | Value::DateTime(_) | Value::Time(_) => Value::Text(value.to_string()),
-        Value::Float(number) => Value::Text(format!("{:e}", f64::from(*number))),
+        Value::Float(number) => Value::Text(format!("{:e}", f64::from(number))),
         Value::Double(number) => Value::Text(format!("{number:e}")),
-        other => other.clone(),
+        other => other,
     }
 }

@@ -11,10 +11,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// assert_eq!(Value::Text("Ana".into()).to_string(), "\"Ana\"");
 /// assert!(Value::Null.is_null());
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// NULL.
+    #[default]
     Null,
     /// A boolean (`TINYINT(1)`).
     Bool(bool),
@@ -63,6 +64,20 @@ impl ValueRef<'_> {
             ValueRef::Text(text) => Value::Text(text.to_owned()),
             ValueRef::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
             ValueRef::Owned(value) => value,
+        }
+    }
+
+    /// As [`Value::same`].
+    pub(crate) fn same(&self, other: &ValueRef<'_>) -> bool {
+        match (self, other) {
+            (ValueRef::Text(a), ValueRef::Text(b)) => a == b,
+            (ValueRef::Bytes(a), ValueRef::Bytes(b)) => a == b,
+            (ValueRef::Owned(a), ValueRef::Owned(b)) => a.same(b),
+            (ValueRef::Owned(Value::Text(a)), ValueRef::Text(b))
+            | (ValueRef::Text(b), ValueRef::Owned(Value::Text(a))) => a == b,
+            (ValueRef::Owned(Value::Bytes(a)), ValueRef::Bytes(b))
+            | (ValueRef::Bytes(b), ValueRef::Owned(Value::Bytes(a))) => a == b,
+            _ => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Updates of one row each that follow each other and write the same columns: one statement.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use crate::mysql::Server;
@@ -89,7 +90,7 @@ impl<'a> Updates<'a> {
         for params in &self.rows {
             let (new, rest) = params.split_at(columns.len());
             for (param, column) in new.iter().zip(&columns) {
-                values.push(value(param, column)?);
+                values.push(Cell::new(value(param, column)?));
             }
             let version = match (rest.get(1), def.version) {
                 (Some(param), Some(column)) => Some(value(param, &def.columns[column])?),
@@ -104,6 +105,7 @@ impl<'a> Updates<'a> {
                 key,
                 version: version.as_ref(),
                 values,
+                spent: true,
             })
             .collect();
         self.shape.statement(&rows, server)

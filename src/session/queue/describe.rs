@@ -15,7 +15,7 @@ use crate::session::target::Targets;
 use crate::session::ties::unique_tuples;
 use crate::stream::operation::{Before, Touch, touch, touch_row};
 use crate::stream::{EventRecord, publishes, write_event};
-use crate::table::{TableDef, Value};
+use crate::table::{Reference, Value};
 
 /// Notes what each operation writes (rows, values of unique indexes) and what it relies on (rows referred to): the
 /// consumer keeps those in order that have something in common. Before the statements, which take the values.
@@ -26,50 +26,51 @@ pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -
         let inserts = frozen.changes.iter().filter(|change| change.is_insert());
         keys.extend(inserts.map(|change| (change.place, &change.key)));
     }
-    let mut rows: Option<(&'static TableDef, Touch)> = None;
-    for change in &frozen.changes {
-        let Some(table) = runtime.registered(change.place.table as usize) else {
+    // Changes of a table stand together.
+    for changes in frozen.changes.chunk_by(|a, b| a.place.table == b.place.table) {
+        let Some(table) = runtime.registered(changes[0].place.table as usize) else {
             continue;
         };
         let draft = &mut recorders.of(runtime, table.mysql)?.draft;
-        let def = change.def;
-        // Changes of a table stand together.
-        let known = rows.filter(|(known, _)| std::ptr::eq(*known, def));
-        let (_, touch_of_row) = known.unwrap_or_else(|| (def, Touch::rows_of(def.name)));
-        rows = Some((def, touch_of_row));
-        draft.writes.push(touch_of_row.row(&change.key));
-        unique_tuples(frozen, change, |index, values| {
-            let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
-            draft.writes.push(touch(def.name, index, &values));
-        });
-        let references = || {
-            def.columns
-                .iter()
-                .enumerate()
-                .filter_map(|(n, c)| Some((n, c.reference?)))
-        };
-        if references().next().is_none() {
-            continue;
-        }
-        for (column, reference) in references() {
-            let waiting = frozen.pending[change.pending.clone()]
-                .iter()
-                .find(|pending| pending.column == column)
-                .and_then(|pending| keys.get(&pending.target).copied());
-            let new = waiting.or_else(|| frozen.new_value(change, column));
-            if let Some(value) = new.filter(|value| !value.is_null()) {
-                draft.reads.push(touch_row((reference.table)().name, value));
+        let def = table.def;
+        let rows = Touch::rows_of(def.name);
+        let references: Vec<(usize, &Reference)> = def
+            .columns
+            .iter()
+            .enumerate()
+            .filter_map(|(n, c)| Some((n, c.reference.as_ref()?)))
+            .collect();
+        let is_plain = references.is_empty() && !def.indexes.iter().any(|index| index.unique);
+        draft.writes.reserve(changes.len());
+        for change in changes {
+            draft.writes.push(rows.row(&change.key));
+            if is_plain {
+                continue;
             }
-        }
-        // A reference that is given up lets others go on as well.
-        if !change.is_insert() {
-            // `deleted` is given the entity as it stood in the session, edits that were never stored included.
-            let row = (table.ops.row)(core, change.place.slot, change.is_delete());
-            for (column, reference) in references() {
-                if (change.is_delete() || change.columns.has(column))
-                    && let Some(value) = row.get(column).filter(|value| !value.is_null())
-                {
+            unique_tuples(frozen, change, |index, values| {
+                let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+                draft.writes.push(touch(def.name, index, &values));
+            });
+            for &(column, reference) in &references {
+                let waiting = frozen.pending[change.pending.clone()]
+                    .iter()
+                    .find(|pending| pending.column == column)
+                    .and_then(|pending| keys.get(&pending.target).copied());
+                let new = waiting.or_else(|| frozen.new_value(change, column));
+                if let Some(value) = new.filter(|value| !value.is_null()) {
                     draft.reads.push(touch_row((reference.table)().name, value));
+                }
+            }
+            // A reference that is given up lets others go on as well.
+            if !change.is_insert() && !references.is_empty() {
+                // `deleted` is given the entity as it stood in the session, edits that were never stored included.
+                let row = (table.ops.row)(core, change.place.slot, change.is_delete());
+                for &(column, reference) in &references {
+                    if (change.is_delete() || change.columns.has(column))
+                        && let Some(value) = row.get(column).filter(|value| !value.is_null())
+                    {
+                        draft.reads.push(touch_row((reference.table)().name, value));
+                    }
                 }
             }
         }
@@ -121,11 +122,24 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
         return Ok(());
     }
     let runtime = &core.runtime;
+    // Changes of a step are of one table, and all or none of them inserts.
+    let wanted = |step: &&Vec<usize>| {
+        let mut changes = step.iter().map(|&i| &frozen.changes[i]).peekable();
+        let alike = changes.peek().is_some_and(|first| first.is_insert());
+        changes.take(if alike { 1 } else { step.len() }).any(|change| {
+            let table = runtime.registered(change.place.table as usize);
+            table.is_some_and(|table| table.may_have(after::bits(change.operation)))
+        })
+    };
+    let steps: Vec<&Vec<usize>> = plan.steps.iter().filter(wanted).collect();
+    if steps.is_empty() {
+        return Ok(());
+    }
     let mut statements: Vec<Option<usize>> = vec![None; frozen.changes.len()];
     for &(first, query) in recorders.all().flat_map(|recorder| recorder.inserted.iter()) {
         statements[first] = Some(query);
     }
-    for &i in plan.steps.iter().flatten() {
+    for &i in steps.into_iter().flatten() {
         let change = &frozen.changes[i];
         let Some(table) = runtime.registered(change.place.table as usize) else {
             continue;

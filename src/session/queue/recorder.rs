@@ -95,15 +95,13 @@ impl Target for Recorder {
         self.inserted.extend(rows.first().map(|&first| (first, query)));
         match &frozen.queueing {
             Some(queueing) if rows.iter().all(|&i| !frozen.changes[i].written.is_empty()) => {
-                let mut count = 0;
+                let count = rows.len() * rows.first().map_or(0, |&i| frozen.changes[i].columns.len());
                 // Most often they stand one after the other already.
                 let mut places: Vec<Range<usize>> = Vec::with_capacity(1);
-                for change in rows.iter().map(|&i| &frozen.changes[i]) {
-                    count += change.columns.len();
-                    let place = change.written.clone();
+                for place in rows.iter().map(|&i| &frozen.changes[i].written) {
                     match places.last_mut() {
                         Some(last) if last.end == place.start => last.end = place.end,
-                        _ => places.push(place),
+                        _ => places.push(place.clone()),
                     }
                 }
                 self.draft.reserve(queueing.rows.end());

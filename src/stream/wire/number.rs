@@ -84,12 +84,12 @@ fn few_digits(value: f64) -> Option<(u64, u64, usize)> {
     if !(1e-4..1e6).contains(&value) && value != 0.0 {
         return None;
     }
-    let scaled = (value * 1e4).round();
-    if scaled / 1e4 != value {
+    // Rounded to the nearest; below 10,000,000,000.
+    let scaled = (value * 1e4 + 0.5) as i64;
+    if scaled as f64 / 1e4 != value {
         return None;
     }
-    // Below 10,000,000,000.
-    let scaled = scaled as u64;
+    let scaled = scaled.unsigned_abs();
     let (whole, mut fraction, mut digits) = (scaled / 10_000, scaled % 10_000, 4);
     while digits > 0 && fraction % 10 == 0 {
         fraction /= 10;

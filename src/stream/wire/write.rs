@@ -90,6 +90,9 @@ pub(crate) struct Out<const GO: bool> {
     start: usize,
 }
 
+/// A value that is not NULL, as it is documented, up to its text of less than 32 bytes; the type has to be put in.
+const SHORT_VALUE: &[u8; 11] = b"\x83\xa1n\xc2\xa1t\xa1?\xa1v\xa0";
+
 impl<const GO: bool> Out<GO> {
     /// The key of the changes.
     const CHANGES: &[u8] = if GO { b"\xacch,omitempty" } else { b"\xa2ch" };
@@ -281,6 +284,16 @@ impl<const GO: bool> Out<GO> {
     #[inline]
     pub(super) fn typed(&mut self, kind: u8, text: &[u8]) -> Result<()> {
         let buffer = self.buffer.as_mut_vec();
+        // Most values are short: what stands before them is one piece of constant size.
+        if !GO && let Ok(length @ 0..32) = u8::try_from(text.len()) {
+            let mut head = *SHORT_VALUE;
+            head[7] = kind;
+            head[10] |= length;
+            buffer.reserve(head.len() + text.len());
+            buffer.extend_from_slice(&head);
+            buffer.extend_from_slice(text);
+            return Ok(());
+        }
         let at = buffer.len() + Self::KIND;
         buffer.reserve(Self::VALUE.len() + text.len() + 5);
         buffer.extend_from_slice(Self::VALUE);
