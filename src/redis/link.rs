@@ -107,10 +107,22 @@ impl Link {
         for _ in 1..commands.count() {
             replies.push(self.receive()?);
         }
+        Ok((replies, self.take_reading()?))
+    }
+
+    /// Sends a command that reads one stream; its answer is taken later, by [`take_reading`](Link::take_reading): until
+    /// then the link counts as broken.
+    pub(crate) fn begin_reading(&mut self, command: &Commands) -> Result<(), Failure> {
+        debug_assert_eq!(command.count(), 1);
+        self.send(command, Duration::ZERO)
+    }
+
+    /// Takes the answer to a command that was begun.
+    pub(crate) fn take_reading(&mut self) -> Result<Read, Failure> {
         let read = self.transport.receive_entries();
         let read = read.map_err(|fault| unread(&self.pool, fault))?;
         self.arrived();
-        Ok((replies, read))
+        Ok(read)
     }
 
     /// Sends commands whose answers must be [`receive`](Link::receive)d then.

@@ -1,12 +1,14 @@
 //! The queue of operations in Redis: who may work on it, its entries, those that failed.
 
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::consumer::group::{Group, Page, Position};
 use super::consumer::scripts::BURY;
 use super::delivery::QueueFigures;
-use super::operation::{FAILED, QUEUE};
-use crate::error::Result;
+use super::operation::{FAILED, Operation, QUEUE};
+use super::wire::read_operation;
+use crate::error::{Error, ErrorKind, Result};
 use crate::redis::{Commands, Entry, EntryId, Failure, Link, RedisPool, Reply, lua};
 
 lua!(RENEW, include_str!("../redis/scripts/renew.lua"));
@@ -49,10 +51,26 @@ pub(crate) const REASON: &str = "dead:reason";
 pub(crate) struct Queue {
     group: Group,
     link: Option<Link>,
+    /// Takes the answer to a question for new entries, with the link, on a thread of its own.
+    asked: Option<JoinHandle<Answer>>,
+    /// Entries that were asked for ahead and are here.
+    ahead: Vec<Queued>,
+    /// The answer to such a question was lost: what is pending may be more than anybody knows.
+    missed: bool,
     token: String,
     /// Until when nobody else may have taken the lease.
     held_until: Option<Instant>,
 }
+
+/// An entry of the queue, decoded.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) entry: Entry,
+    pub(crate) operation: Result<Operation>,
+}
+
+/// The link, and what it read.
+type Answer = (Link, Result<std::result::Result<Vec<Queued>, Reply>, Failure>);
 
 /// Whether the lease is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +103,27 @@ pub(crate) struct Obituary {
     pub(crate) last_ms: u64,
 }
 
+impl Queued {
+    pub(crate) fn new(entry: Entry) -> Self {
+        let operation = match entry.field(b"s") {
+            Some(bytes) => read_operation(bytes),
+            None => Err(Error::new(ErrorKind::Malformed {
+                entry: Some(entry.id.to_string()),
+                reason: "there is no field `s`".to_owned(),
+            })),
+        };
+        Queued { entry, operation }
+    }
+}
+
 impl Queue {
     pub(crate) fn new(pool: RedisPool) -> Self {
         Queue {
             group: Group::new(pool, QUEUE, GROUP, &[], Position::Start),
             link: None,
+            asked: None,
+            ahead: Vec::new(),
+            missed: false,
             token: ulid::Ulid::generate().to_string(),
             held_until: None,
         }
@@ -103,17 +137,18 @@ impl Queue {
     /// Takes the lease, or keeps it.
     pub(crate) fn renew(&mut self, ttl: Duration) -> Result<Tenure, Failure> {
         let asked = Instant::now();
-        if self.held_until.is_some_and(|until| asked + ttl / 2 < until) {
+        if !self.missed && self.held_until.is_some_and(|until| asked + ttl / 2 < until) {
             return Ok(Tenure::Kept);
         }
         let (token, ms) = (self.token.clone(), ttl.as_millis().max(1).to_string());
         let keys = [LEASE.as_bytes(), HOLDER.as_bytes()];
         let reply = self.with_link(|_, link| RENEW.run(link, &keys, &[token.as_bytes(), ms.as_bytes()]))?;
         let tenure = match reply.int() {
-            Some(1) => Tenure::Kept,
-            Some(2) => Tenure::New,
+            Some(1) if !self.missed => Tenure::Kept,
+            Some(1 | 2) => Tenure::New,
             _ => Tenure::Lost,
         };
+        self.missed = false;
         self.held_until = (tenure != Tenure::Lost).then(|| asked + ttl);
         Ok(tenure)
     }
@@ -162,14 +197,67 @@ impl Queue {
         self.with_link(|group, link| group.claim(link, CONSUMER, idle, after, count))
     }
 
-    /// Reads new entries.
-    pub(crate) fn read(&mut self, count: usize, block: Duration) -> Result<Vec<Entry>, Failure> {
-        self.with_link(|group, link| {
+    /// Reads new entries; of those that were asked for ahead, if there are any.
+    pub(crate) fn read(&mut self, count: usize, block: Duration) -> Result<Vec<Queued>, Failure> {
+        self.collect()?;
+        if !self.ahead.is_empty() {
+            let rest = self.ahead.split_off(count.min(self.ahead.len()));
+            return Ok(std::mem::replace(&mut self.ahead, rest));
+        }
+        let entries = self.with_link(|group, link| {
             let mut commands = Commands::new();
             group.pack_read(&mut commands, CONSUMER, count, (!block.is_zero()).then_some(block));
-            let reply = link.run_blocking(&commands, block)?.pop().unwrap_or(Reply::Nil);
-            group.read(link, reply)
-        })
+            let (_, read) = link.run_reading(&commands, block)?;
+            read.or_else(|reply| group.read(link, reply))
+        })?;
+        Ok(entries.into_iter().map(Queued::new).collect())
+    }
+
+    /// Asks for new entries without waiting for them: they are read and decoded while a database executes others.
+    pub(crate) fn ask_ahead(&mut self, count: usize) -> Result<(), Failure> {
+        if count == 0 || !self.ahead.is_empty() || self.asked.is_some() {
+            return Ok(());
+        }
+        self.with_link(|group, link| {
+            let mut commands = Commands::new();
+            group.pack_read(&mut commands, CONSUMER, count, None);
+            link.begin_reading(&commands)
+        })?;
+        let Some(mut link) = self.link.take() else {
+            return Ok(());
+        };
+        let take = move || {
+            let read = link.take_reading();
+            let read = read.map(|read| read.map(|entries| entries.into_iter().map(Queued::new).collect()));
+            (link, read)
+        };
+        let thread = std::thread::Builder::new().name("headwater-queue".to_owned());
+        // Without a thread the answer goes with the link.
+        self.missed = true;
+        self.asked = thread.spawn(take).ok();
+        Ok(())
+    }
+
+    /// Takes what was asked for ahead.
+    fn collect(&mut self) -> Result<(), Failure> {
+        let Some(thread) = self.asked.take() else { return Ok(()) };
+        let Ok((link, read)) = thread.join() else { return Ok(()) };
+        let read = read?.or_else(|reply| {
+            let entries = self.group.read(&link, reply)?;
+            Ok(entries.into_iter().map(Queued::new).collect())
+        });
+        let gone = read.as_ref().is_err_and(super::consumer::group::group_is_gone);
+        self.link = (!gone).then_some(link);
+        self.ahead.extend(read?);
+        self.missed = false;
+        Ok(())
+    }
+
+    /// Forgets what was asked for ahead: it is pending, and found as such.
+    pub(crate) fn forget_ahead(&mut self) -> Result<(), Failure> {
+        let collected = self.collect();
+        self.ahead.clear();
+        collected
     }
 
     /// Acknowledges and deletes entries.
@@ -244,6 +332,7 @@ impl Queue {
     }
 
     fn with_link<T>(&mut self, work: impl FnOnce(&Group, &mut Link) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.collect()?;
         let mut link = match self.link.take().filter(|link| !link.is_broken()) {
             Some(link) => link,
             None => {

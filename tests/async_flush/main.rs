@@ -6,12 +6,14 @@ mod common;
 #[path = "../common/world.rs"]
 mod world;
 
+mod ahead;
 mod crashes;
 mod equal;
 mod failures;
 mod fluxaorm;
 mod keys;
 mod order;
+mod remember;
 mod support;
 mod together;
 mod upstream;

@@ -54,6 +54,8 @@ pub(super) type Entry<'a> = (Order, &'a Item);
 const TRIES: u32 = 3;
 /// The most ids in one statement.
 const IDS: usize = 1000;
+/// How many operations are looked at together, whether they were executed long ago.
+pub(super) const PAGE: u64 = 10_000;
 
 impl Executor<'_> {
     /// Says in the database that this lease counts from now on. It waits for the transactions of the lease before.
@@ -223,16 +225,34 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Forgets what was executed longer ago than this; whether there may be more of it.
-    pub(super) fn purge(&self, keep: std::time::Duration) -> Result<bool> {
-        const ROWS: u64 = 10_000;
+    /// Forgets what was executed longer ago than this, of a page of those behind an id: the page's last id, where more
+    /// may follow, and how many were forgotten.
+    //
+    // Without an index on the time, which would make noting an operation twice as dear. Ids begin with the time at
+    // which an operation was queued, so that what is old stands together.
+    pub(super) fn purge(&self, after: &str, keep: std::time::Duration) -> Result<(Option<String>, u64)> {
         let mut connection = self.connect()?;
-        let mut params = Params::with_capacity(1);
-        params.push(Value::UInt(keep.as_secs().min(100 * 365 * 86_400)));
+        let mut last = None;
         let sql = format!(
-            "DELETE FROM `{DONE}` WHERE `done_at` < UTC_TIMESTAMP(6) - INTERVAL ? SECOND ORDER BY `done_at` LIMIT {ROWS}"
+            "SELECT `id` FROM `{DONE}` WHERE `id` > ? ORDER BY `id` LIMIT 1 OFFSET {}",
+            PAGE - 1
         );
-        Ok(connection.execute(&sql, params, DONE)?.matched == ROWS)
+        connection.select(&sql, Params::of([Value::Text(after.to_owned())]), DONE, &mut |row| {
+            last = Some(String::from_utf8_lossy(text(row.values().first())).into_owned());
+            Ok(())
+        })?;
+        let mut sql =
+            format!("DELETE FROM `{DONE}` WHERE `id` > ? AND `done_at` < UTC_TIMESTAMP(6) - INTERVAL ? SECOND");
+        let mut params = Params::of([
+            Value::Text(after.to_owned()),
+            Value::UInt(keep.as_secs().min(100 * 365 * 86_400)),
+        ]);
+        if let Some(last) = &last {
+            sql.push_str(" AND `id` <= ?");
+            params.push(Value::Text(last.clone()));
+        }
+        let forgotten = connection.execute(&sql, params, DONE)?.matched;
+        Ok((last, forgotten))
     }
 }
 

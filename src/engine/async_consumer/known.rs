@@ -7,12 +7,11 @@ use super::AsyncConsumer;
 use super::pass::NAP;
 use super::publish::{self, Published};
 use super::work::{Item, Source, Touches, Work};
-use crate::error::{Error, ErrorKind, Result};
-use crate::redis::{Entry, EntryId, Failure};
-use crate::stream::async_queue::{Failed, Obituary, Queue};
+use crate::error::{Error, Result};
+use crate::redis::{EntryId, Failure};
+use crate::stream::async_queue::{Failed, Obituary, Queue, Queued};
 use crate::stream::operation::Operation;
 use crate::stream::touched_by;
-use crate::stream::wire::read_operation;
 
 /// What the holder of the lease knows.
 #[derive(Debug)]
@@ -35,6 +34,7 @@ const PAGE: usize = 500;
 impl AsyncConsumer {
     /// Reads everything that is pending, and the dead letters.
     pub(super) fn learn(&mut self) -> Result<()> {
+        self.queue.forget_ahead()?;
         let mut state = State {
             queue: self.queue.identity()?,
             work: Work::default(),
@@ -61,7 +61,7 @@ impl AsyncConsumer {
         loop {
             let (next, pending) = self.queue.recover(after, PAGE)?;
             for pending in pending {
-                self.admit(pending.entry, true)?;
+                self.admit(Queued::new(pending.entry), true)?;
             }
             match next {
                 Some(id) => after = Some(id),
@@ -81,7 +81,7 @@ impl AsyncConsumer {
             let (next, pending) = self.queue.claim(idle, after, count)?;
             taken += pending.len();
             for pending in pending {
-                self.admit(pending.entry, true)?;
+                self.admit(Queued::new(pending.entry), true)?;
             }
             match next {
                 Some(id) => after = Some(id),
@@ -116,13 +116,14 @@ impl AsyncConsumer {
     }
 
     /// Takes an entry in; `false` when it cannot be executed, ever: it is a dead letter then.
-    pub(super) fn admit(&mut self, entry: Entry, maybe_done: bool) -> Result<bool> {
-        let order = (entry.id, Source::Queue);
+    pub(super) fn admit(&mut self, queued: Queued, maybe_done: bool) -> Result<bool> {
+        let order = (queued.entry.id, Source::Queue);
         let Some(state) = &mut self.state else { return Ok(true) };
         if state.work.items.contains_key(&order) {
             return Ok(true);
         }
-        match self.item(&entry, entry.id, maybe_done) {
+        let origin = queued.entry.id;
+        match self.item(queued, origin, maybe_done) {
             Ok(item) => {
                 if let Some(state) = &mut self.state {
                     state.work.items.insert(order, item);
@@ -145,17 +146,9 @@ impl AsyncConsumer {
     }
 
     /// An entry as something to execute, or why it is none, with what has to wait for it.
-    pub(super) fn item(&self, entry: &Entry, origin: EntryId, maybe_done: bool) -> Result<Item, (Error, Touches)> {
-        let malformed = |reason: &str| {
-            Error::new(ErrorKind::Malformed {
-                entry: Some(origin.to_string()),
-                reason: reason.to_owned(),
-            })
-        };
-        let bytes = entry
-            .field(b"s")
-            .ok_or_else(|| (malformed("there is no field `s`"), Touches::default()))?;
-        let operation = read_operation(bytes).map_err(|error| (error, Touches::default()))?;
+    pub(super) fn item(&self, queued: Queued, origin: EntryId, maybe_done: bool) -> Result<Item, (Error, Touches)> {
+        let operation = queued.operation.map_err(|error| (error, Touches::default()))?;
+        let bytes = queued.entry.field(b"s").map_or(0, <[u8]>::len);
         let touches = touches_of(&operation);
         let pool = self.runtime.mysql.iter().position(|pool| pool.name() == operation.pool);
         let checked = pool
@@ -177,7 +170,7 @@ impl AsyncConsumer {
                 .own
                 .as_ref()
                 .map_or_else(|| format!("{queue}:{origin}"), |own| own.id.clone()),
-            bytes: bytes.len(),
+            bytes,
             operation,
             touches,
             pool,
@@ -213,7 +206,8 @@ impl AsyncConsumer {
         } in failed
         {
             let order = (origin, Source::Letter(entry.id));
-            match self.item(&entry, origin, true) {
+            let letter = entry.id;
+            match self.item(Queued::new(entry), origin, true) {
                 Ok(item) if replay => again.push((order, Item { attempts, ..item })),
                 Ok(Item { touches, .. }) | Err((_, touches)) if !replay => {
                     letters.insert(order, without_anything(touches));
@@ -227,7 +221,7 @@ impl AsyncConsumer {
                         first_ms: now,
                         last_ms: now,
                     };
-                    let id = self.queue.settle(&[], Some((entry.id, &about, origin)));
+                    let id = self.queue.settle(&[], Some((letter, &about, origin)));
                     if let Some(id) = id.map_err(|failure| self.unknown(failure))? {
                         letters.insert((origin, Source::Letter(id)), without_anything(touches));
                     }

@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use execute::Executor;
+use execute::{Executor, PAGE};
 use known::State;
 use pass::Manner;
 pub(super) use tables::tables;
@@ -64,6 +64,8 @@ pub struct AsyncConsumer {
     /// How many operations are executed at a time, for now.
     pace: usize,
     next_purge: Option<Instant>,
+    /// In each database, up to where it was looked for what was executed long ago, beside at the beginning.
+    purged: Vec<String>,
 }
 
 /// What is told of errors that the consumer gets over.
@@ -109,6 +111,7 @@ impl AsyncConsumer {
             state: None,
             pace: FIRST_PACE,
             next_purge: None,
+            purged: Vec::new(),
         })
     }
 
@@ -232,21 +235,35 @@ impl AsyncConsumer {
             return;
         }
         self.next_purge = Some(now + PURGE);
-        for pool in 0..self.runtime.mysql.len() {
-            let executor = Executor {
-                runtime: &self.runtime,
-                pool,
-                queue: "",
-                token: "",
-            };
-            match executor.purge(self.settings.keep) {
-                // More of it at the next turn.
+        self.purged.resize(self.runtime.mysql.len(), String::new());
+        for pool in 0..self.purged.len() {
+            match self.purge(pool) {
                 Ok(true) => self.next_purge = None,
                 Ok(false) => {}
                 // Not worth an error: it is tried again in a minute.
                 Err(error) => self.tell(&error),
             }
         }
+    }
+
+    /// Forgets what was executed long ago, a page at the beginning and one further on; whether there may be much more.
+    fn purge(&mut self, pool: usize) -> Result<bool> {
+        let executor = Executor {
+            runtime: &self.runtime,
+            pool,
+            queue: "",
+            token: "",
+        };
+        let (last, forgotten) = executor.purge("", self.settings.keep)?;
+        let Some(last) = last else { return Ok(false) };
+        if forgotten * 2 > PAGE {
+            return Ok(true);
+        }
+        // Behind what is not old yet: ids of FluxaORM's operations, and of machines whose clocks differ.
+        let after = Some(&self.purged[pool]).filter(|after| **after > last).unwrap_or(&last);
+        let (last, forgotten) = executor.purge(after, self.settings.keep)?;
+        self.purged[pool] = last.unwrap_or_default();
+        Ok(forgotten * 2 > PAGE)
     }
 
     fn tell(&self, error: &Error) {

@@ -33,6 +33,9 @@ impl AsyncConsumer {
         }
         self.heed_decisions()?;
         let mut more = true;
+        // While some are executed the next are read: few at first, which nothing is done beside, then more.
+        let mut portion = self.settings.batch.div_ceil(8);
+        let mut asked = None;
         while done < count {
             if more {
                 let idle = self.select(1, &tried, manner).is_empty();
@@ -42,7 +45,7 @@ impl AsyncConsumer {
                 } else {
                     Duration::ZERO
                 };
-                let wanted = self.settings.batch.min(count - done);
+                let wanted = asked.take().unwrap_or_else(|| portion.min(count - done));
                 let (read, buried) = self.read(wanted, wait)?;
                 done += buried;
                 more = read == wanted;
@@ -61,6 +64,12 @@ impl AsyncConsumer {
                 }
                 more = true;
                 continue;
+            }
+            if more && done + batch.len() < count {
+                portion = (portion * 3).min(self.settings.batch.div_ceil(2));
+                let wanted = portion.min(count - done - batch.len());
+                self.queue.ask_ahead(wanted).map_err(|failure| self.unknown(failure))?;
+                asked = Some(wanted);
             }
             let begun = Instant::now();
             match self.execute(&batch)? {

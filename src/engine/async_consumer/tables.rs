@@ -10,8 +10,8 @@ pub(super) const LEASE: &str = "_headwater_async_lease";
 pub(in crate::engine) fn tables() -> Vec<(String, String)> {
     let text = "VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
     let done = format!(
-        "CREATE TABLE IF NOT EXISTS `{DONE}` (\n  `id` {text},\n  `entry` {text},\n  `done_at` DATETIME(6) NOT NULL,\n  PRIMARY KEY (`id`),\n  \
-         KEY `ix_done_at` (`done_at`)\n) ENGINE=InnoDB"
+        "CREATE TABLE IF NOT EXISTS `{DONE}` (\n  `id` {text},\n  `entry` {text},\n  `done_at` DATETIME(6) NOT NULL,\n  PRIMARY KEY (`id`)\n\
+         ) ENGINE=InnoDB"
     );
     let lease = format!(
         "CREATE TABLE IF NOT EXISTS `{LEASE}` (\n  `queue` {text},\n  `holder` {text},\n  PRIMARY KEY (`queue`)\n) ENGINE=InnoDB"
