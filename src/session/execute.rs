@@ -56,7 +56,8 @@ pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> boo
         return false;
     }
     let most = most_inserted(server, first.columns.len());
-    strategy::inserted(step.len(), most) == step.len() && Chunks::of(frozen, step, server, most).count() == 1
+    strategy::inserted(step.len(), step.len(), most) == step.len()
+        && Chunks::of(frozen, step, server, most).count() == 1
 }
 
 /// The most rows of one INSERT of so many columns.
@@ -241,7 +242,8 @@ struct Chunks<'a> {
     at: usize,
     most_rows: usize,
     most_bytes: usize,
-    cut: fn(usize, usize) -> usize,
+    /// How many rows the next chunk has, of all, of those that are left, and of the most.
+    cut: fn(usize, usize, usize) -> usize,
 }
 
 impl<'a> Chunks<'a> {
@@ -258,12 +260,12 @@ impl<'a> Chunks<'a> {
             at: 0,
             most_rows,
             most_bytes: server.max_packet / 4 * 3,
-            cut: usize::min,
+            cut: |_, left, most| left.min(most),
         }
     }
 
-    /// With chunks of the sizes that this function makes of the rows that are left and the most.
-    fn cut_by(mut self, cut: fn(usize, usize) -> usize) -> Self {
+    /// With chunks of the sizes that this function makes.
+    fn cut_by(mut self, cut: fn(usize, usize, usize) -> usize) -> Self {
         self.cut = cut;
         self
     }
@@ -280,7 +282,7 @@ impl<'a> Iterator for Chunks<'a> {
         let mut rows = 0;
         for size in self.sizes[self.at..]
             .iter()
-            .take((self.cut)(self.rest.len(), self.most_rows))
+            .take((self.cut)(self.sizes.len(), self.rest.len(), self.most_rows))
         {
             bytes += size;
             // A single row that is too large is sent all the same, for the server to say so.

@@ -27,7 +27,7 @@ pub(super) const MOST_ROWS: usize = 1024;
 /// Rows beyond which looking each key up in a list of all takes longer than joining them.
 pub(super) const LISTED: usize = 64;
 
-/// Up to here an INSERT has exactly the rows that there are.
+/// So many rows are inserted by one statement of exactly their number.
 const EXACT: usize = 128;
 
 /// How rows that get different values are updated. The span is that of their keys from the first to the last, where
@@ -61,10 +61,16 @@ pub(crate) fn most_inserted(flavour: Flavour) -> usize {
     }
 }
 
-/// How many of the rows that are left the next INSERT takes: all if they are few, else the greatest of few sizes.
-pub(super) fn inserted(left: usize, most: usize) -> usize {
-    let left = left.min(most);
-    if left <= EXACT { left } else { step_below(left) }
+/// How many of the rows that are left the next INSERT takes: all if they are few altogether, so that they need no
+/// transaction; else the greatest of few sizes, because a statement of a new size must be prepared first.
+pub(super) fn inserted(all: usize, left: usize, most: usize) -> usize {
+    let take = left.min(most);
+    if all <= EXACT || take <= 8 {
+        return take;
+    }
+    // Eight sizes between each power of two and the next.
+    let step = 1 << take.ilog2().saturating_sub(3);
+    take / step * step
 }
 
 /// The size of a statement that can have more places than rows: some more than these, so that there are few sizes.
@@ -88,11 +94,11 @@ fn step(rows: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn pieces(mut left: usize, most: usize) -> Vec<usize> {
-        let mut pieces = Vec::new();
+    fn pieces(all: usize, most: usize) -> Vec<usize> {
+        let (mut left, mut pieces) = (all, Vec::new());
         while left > 0 {
-            pieces.push(inserted(left, most));
-            left -= inserted(left, most);
+            pieces.push(inserted(all, left, most));
+            left -= inserted(all, left, most);
         }
         pieces
     }
@@ -101,13 +107,18 @@ mod tests {
     fn inserts_of_any_number_of_rows_have_few_sizes() {
         assert_eq!(pieces(1, 1024), [1]);
         assert_eq!(pieces(128, 1024), [128]);
-        assert_eq!(pieces(737, 1024), [640, 97]);
-        assert_eq!(pieces(1000, 1024), [896, 104]);
+        assert_eq!(pieces(129, 1024), [128, 1]);
+        assert_eq!(pieces(737, 1024), [704, 32, 1]);
+        assert_eq!(pieces(1000, 1024), [960, 40]);
         assert_eq!(pieces(2050, 1024), [1024, 1024, 2]);
         assert_eq!(pieces(400, 192), [192, 192, 16]);
         assert_eq!(pieces(7, 3), [3, 3, 1]);
-        let sizes: std::collections::BTreeSet<usize> = (1..5000).flat_map(|rows| pieces(rows, 1024)).collect();
-        assert_eq!(sizes.len(), 128 + 12);
+        let sizes: std::collections::BTreeSet<usize> = (129..5000).flat_map(|rows| pieces(rows, 1024)).collect();
+        assert_eq!(sizes.len(), 8 + 7 * 8);
+        for rows in 1..5000 {
+            assert_eq!(pieces(rows, 1024).iter().sum::<usize>(), rows);
+            assert!(pieces(rows, 1024).len() <= rows / 1024 + 4, "{rows}");
+        }
     }
 
     #[test]
