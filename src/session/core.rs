@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::accept::Undo;
 use super::arena::{AnyArena, Arena, Mark, Slot, Status};
+use super::frozen::Frozen;
 use super::transaction::Transaction;
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) in_hooks: bool,
     /// Whether hooks are left out.
     pub(crate) without_hooks: bool,
+    /// The memory of the last flush, for the next.
+    pub(super) spare: Option<Box<Frozen>>,
     /// Whether the running flush has looked for changes before its hooks: without hooks it does not.
     pub(crate) looked: bool,
     pub(crate) transaction: Option<Transaction>,
@@ -64,6 +67,7 @@ impl Core {
             added: Vec::new(),
             in_hooks: false,
             without_hooks: false,
+            spare: None,
             looked: false,
             transaction: None,
             born: 0,

@@ -95,11 +95,13 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
     else {
         return Ok(FlushReport::default());
     };
-    if core.transaction.is_some() {
+    let outcome = if core.transaction.is_some() {
         within(core, &mut frozen, &plan, &broken)
     } else {
         alone(core, &mut frozen, &plan, &broken)
-    }
+    };
+    core.spare = frozen.emptied();
+    outcome
 }
 
 /// A flush that is a transaction of its own: one for each pool.

@@ -107,7 +107,20 @@ impl Change {
     }
 }
 
+/// The most memory that a session keeps for the changes of its next flush, in bytes.
+const KEPT: usize = 4 << 20;
+
 impl Frozen {
+    /// Empty, with its memory, if it is not too much to keep.
+    pub(super) fn emptied(mut self) -> Option<Box<Frozen>> {
+        self.changes.clear();
+        self.values.clear();
+        self.pending.clear();
+        self.queueing = None;
+        let bytes = self.changes.capacity() * size_of::<Change>() + self.values.capacity() * size_of::<Value>();
+        (bytes <= KEPT).then(|| Box::new(self))
+    }
+
     /// The new value that a change writes into a column.
     pub(crate) fn new_value(&self, change: &Change, column: usize) -> Option<&Value> {
         if !change.kept.has(column) {

@@ -72,11 +72,8 @@ fn freeze(core: &mut Core, touched: Vec<Place>, queueing: Option<Queueing>) -> R
         collect(core)
     };
     let runtime = core.runtime.clone();
-    let mut frozen = Frozen {
-        now: CivilDateTime::now(),
-        queueing,
-        ..Frozen::default()
-    };
+    let mut frozen = core.spare.take().map_or_else(Frozen::default, |spare| *spare);
+    (frozen.now, frozen.queueing) = (CivilDateTime::now(), queueing);
     frozen.changes.reserve(places.len());
     for places in places.chunk_by(|a, b| a.table == b.table) {
         let table = places[0].table;

@@ -94,6 +94,7 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         },
     )?;
     prepare::settle(core);
+    core.spare = frozen.emptied();
     Ok(report)
 }
 
