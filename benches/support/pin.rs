@@ -5,12 +5,29 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use headwater_testkit::Database;
 use mysql::prelude::Queryable;
 
 /// The environment variable with the number of the processor.
 pub(crate) const PROCESSOR: &str = "HEADWATER_BENCH_CPU";
+
+/// Where this process ran at first, as in `0-1`.
+static FREE: LazyLock<Option<String>> = LazyLock::new(|| {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    Some(list.trim().to_owned())
+});
+
+/// Lets this process run where it could at first: before servers are started, which inherit it.
+pub(crate) fn free_this() {
+    if let Some(processors) = &*FREE {
+        taskset(processors, &["-a", "-p"], u64::from(std::process::id()));
+    }
+}
 
 /// Brings this process to its processor: after the servers were started, whose own threads stay free.
 pub(crate) fn pin_this() {

@@ -25,6 +25,7 @@ pub(crate) struct Site {
 impl World {
     /// Those that the environment names, or private ones that flush as servers in production do.
     pub(crate) fn new() -> Self {
+        pin::free_this();
         let servers = Servers::builder().stock().start().expect("servers");
         pin::pin_this();
         World { servers }

@@ -1,4 +1,5 @@
 //! `cargo xtask bench`: all cases beside the bare driver, in one table, on servers that flush as in production.
+//! `--growth` measures instead how cost grows with rows and columns.
 
 use std::process::ExitCode;
 
@@ -11,35 +12,44 @@ const PROCESSOR: &str = "HEADWATER_BENCH_CPU";
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
     servers::ensure(has("--no-install"))?;
-    let passed_on: Vec<&String> = arguments
-        .iter()
-        .filter(|argument| *argument != "--no-install" && *argument != "--peers")
-        .collect();
+    let without = |own: &str| -> Vec<&String> {
+        let ours = |argument: &str| argument == "--no-install" || argument == own;
+        arguments.iter().filter(|argument| !ours(argument)).collect()
+    };
+    if has("--growth") {
+        return program("growth", &without("--growth")).map(exit_code);
+    }
+    let passed_on = without("--peers");
     if has("--peers") {
         return peers(&passed_on, has("--no-install"));
     }
-    let run = |bench: &str, arguments: &[&String]| {
-        let mut command = cargo();
-        command.args(["bench", "--quiet", "--all-features", "--bench", bench, "--"]);
-        command.args(arguments);
-        if std::env::var_os(PROCESSOR).is_none() {
-            command.env(PROCESSOR, "0");
-        }
-        let status = command
-            .status()
-            .map_err(|error| format!("cannot run {:?}: {error}", command.get_program()))?;
-        Ok::<bool, String>(status.success())
-    };
     // Before the others, because it is quick.
     let memory = !has("--only") || has("memory");
     let check: Vec<&String> = passed_on.iter().copied().filter(|word| *word == "--check").collect();
-    let memory = !memory || run("memory", &check)?;
-    let all = run("compare", &passed_on)?;
-    Ok(if memory && all {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let memory = !memory || program("memory", &check)?;
+    let all = program("compare", &passed_on)?;
+    Ok(exit_code(memory && all))
+}
+
+fn exit_code(succeeded: bool) -> ExitCode {
+    match succeeded {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Runs a program of `benches/`, and whether it succeeded.
+fn program(bench: &str, arguments: &[&String]) -> Result<bool, Box<dyn std::error::Error>> {
+    let mut command = cargo();
+    command.args(["bench", "--quiet", "--all-features", "--bench", bench, "--"]);
+    command.args(arguments);
+    if std::env::var_os(PROCESSOR).is_none() {
+        command.env(PROCESSOR, "0");
+    }
+    let status = command
+        .status()
+        .map_err(|error| format!("cannot run {:?}: {error}", command.get_program()))?;
+    Ok(status.success())
 }
 
 /// Diesel and SeaORM beside us, by a package of its own.

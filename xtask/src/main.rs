@@ -20,6 +20,9 @@ tasks:
     bench [--no-install] [--peers] [--check] [--only TEXT] [--rounds N]
                                             all benches beside the bare driver, as one table; --check fails
                                             when a goal is missed; --peers shows Diesel and SeaORM as well
+    bench --growth [--no-install] [--rounds N] [--write]
+                                            how cost grows with rows and columns, as a table and as plots;
+                                            --write puts the plots into benches/plots
     crash [--no-install] [OPTIONS]          kill processes and servers under load, then look for events
                                             that are lost or doubled; --help lists the options
     help                                    print this
