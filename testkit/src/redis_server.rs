@@ -1,7 +1,9 @@
 //! A private Redis or Valkey server: how it is started, broken and revived.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::Connection;
@@ -74,14 +76,44 @@ impl RedisServer {
     /// Starts it on the same port and data after [`kill`](Self::kill) or [`stop`](Self::stop), and
     /// waits until it answers. Nothing happens when it runs.
     ///
+    /// The end of a transaction that was being written to the append-only file is taken out of it before: the server
+    /// itself takes out the last command only, and the next start but one completes what is left of the transaction.
+    ///
     /// # Errors
     ///
     /// [`Error::Start`](crate::Error::Start), with the end of its log.
     pub fn start_again(&self) -> Result<()> {
         if self.supervisor.ended().is_some() {
+            self.repair()?;
             self.supervisor.launch_again()?;
         }
         self.wait_until_it_answers()
+    }
+
+    /// What an administrator does after a crash: `redis-check-aof --fix`.
+    fn repair(&self) -> Result<()> {
+        let files = self.supervisor.folder().join("data").join("appendonlydir");
+        let manifest = files.join("appendonly.aof.manifest");
+        let tool = program::redis_program()?
+            .to_string_lossy()
+            .replace("-server", "-check-aof");
+        if !manifest.exists() || !Path::new(&tool).exists() {
+            return Ok(());
+        }
+        let context = || format!("run {tool}");
+        let mut child = Command::new(&tool)
+            .arg("--fix")
+            .arg(&manifest)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context(context)?;
+        if let Some(mut answer) = child.stdin.take() {
+            // It asks only where something is wrong.
+            let _ = answer.write_all(b"y\n");
+        }
+        child.wait().context(context).map(|_| ())
     }
 
     /// Stops it in its tracks by SIGSTOP: connections stay open, nothing is answered any more once

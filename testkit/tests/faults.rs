@@ -49,6 +49,51 @@ fn durable_servers_keep_what_they_acknowledged_through_a_kill() {
     );
 }
 
+/// What Redis takes out of its file at a start it would bring back at the start after the next.
+#[test]
+fn a_transaction_that_was_half_written_does_not_come_back() {
+    let servers = Servers::builder().private().durable(true).start().expect("servers");
+    let database = servers.database().expect("a database");
+    let server = servers.redis_server().expect("a private server");
+    let both = |value: &str| {
+        let script = "redis.call('RPUSH', 'list', ARGV[1]) redis.call('RPUSH', 'list', ARGV[1]) redis.call('SET', 'last', ARGV[1])";
+        redis::cmd("EVAL")
+            .arg(script)
+            .arg(0)
+            .arg(value)
+            .exec(&mut database.redis().expect("a connection"))
+            .expect("a script");
+    };
+    let list = || -> Vec<String> {
+        redis::cmd("LRANGE")
+            .arg("list")
+            .arg(0)
+            .arg(-1)
+            .query(&mut database.redis().expect("a connection"))
+            .expect("a list")
+    };
+    both("a");
+    both("lost");
+    server.kill().expect("a kill");
+    let files = server.folder().join("data").join("appendonlydir");
+    let file = std::fs::read_dir(files)
+        .expect("a folder")
+        .map(|file| file.expect("a file").path())
+        .find(|path| path.to_string_lossy().ends_with(".incr.aof"))
+        .expect("the file that is written to");
+    let file = std::fs::OpenOptions::new().write(true).open(file).expect("the file");
+    // Within the last command of the last transaction.
+    file.set_len(file.metadata().expect("its length").len() - 30)
+        .expect("a shorter file");
+
+    server.start_again().expect("a start");
+    assert_eq!(list(), ["a", "a"]);
+    both("b");
+    server.kill().expect("a kill");
+    server.start_again().expect("a start");
+    assert_eq!(list(), ["a", "a", "b", "b"]);
+}
+
 #[test]
 fn a_stopped_server_ends_in_order_and_comes_back() {
     let servers = Servers::builder().private().start().expect("servers");
