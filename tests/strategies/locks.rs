@@ -14,16 +14,23 @@ struct Neighbour {
 }
 impl Entity for Neighbour {}
 
-/// The table has many more rows than are written: where the server reads all of it, it locks all of it.
-const ROWS: u64 = 2_000;
-
 #[test]
 fn rows_beside_those_of_an_update_stay_free() {
+    beside(2_000);
+}
+
+/// A server that reads all of a small table instead of the rows that are meant locks all of it.
+#[test]
+fn rows_of_a_small_table_stay_free() {
+    beside(140);
+}
+
+fn beside(count: u64) {
     let (database, builder) = database();
     let engine = builder.entity::<Neighbour>().build().unwrap();
     engine.schema().diff().unwrap().apply().unwrap();
     let mut session = engine.session();
-    let handles: Vec<_> = (1..=ROWS)
+    let handles: Vec<_> = (1..=count)
         .map(|id| {
             session.insert(Neighbour {
                 id,
@@ -39,15 +46,17 @@ fn rows_beside_those_of_an_update_stay_free() {
     let one_run: Vec<u64> = (100..=120).collect();
     let two_runs: Vec<u64> = (100..=110).chain(112..=120).collect();
     let every_second: Vec<u64> = (100..=120).step_by(2).collect();
-    let far_apart: Vec<u64> = (1..=9).map(|n| n * 200).collect();
-    for (turn, ids) in [one_run, two_runs, every_second, far_apart].into_iter().enumerate() {
+    let far_apart: Vec<u64> = (1..=9).map(|n| n * (count / 10)).collect();
+    let most: Vec<u64> = (2..=count - 15).collect();
+    let all = [one_run, two_runs, every_second, far_apart, most];
+    for (turn, ids) in all.into_iter().enumerate() {
         session
             .transaction(|session| {
                 for &id in &ids {
                     session[handles[id as usize - 1]].name = format!("{turn} of {id}");
                 }
                 let report = session.flush()?;
-                assert_eq!((report.updated, report.statements), (ids.len() as u64, 1));
+                assert_eq!(report.updated, ids.len() as u64);
                 for id in ids
                     .iter()
                     .flat_map(|id| [id - 1, id + 1])
