@@ -33,7 +33,7 @@ const EXACT: usize = 128;
 /// How rows that get different values are updated. The span is that of their keys from the first to the last, where
 /// they are integers.
 //
-// Measured on both servers (benches/README.md): picking from lists is faster than a join at every size, because the
+// Measured on both servers (benches/README.md): picking from lists is faster than a join, or as fast, because the
 // server reads and writes each row once, where a join first makes a table of the values and then one of the results.
 //
 // Not by MariaDB's command for many rows (COM_STMT_BULK_EXECUTE): on a table with triggers its count of rows is wrong,
