@@ -9,7 +9,7 @@ use crate::table::{ColumnSet, TableDef, Value};
 
 /// Placeholders that one statement may have:
 /// <https://dev.mysql.com/doc/refman/8.4/en/sql-prepared-statements.html> binds them to 16 bits.
-pub(super) const MOST_PLACEHOLDERS: usize = 65_535;
+pub(crate) const MOST_PLACEHOLDERS: usize = 65_535;
 
 /// The most ranges of keys that stand in a statement; more runs of keys are listed key by key.
 const MOST_RUNS: usize = 8;

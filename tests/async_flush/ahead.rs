@@ -1,13 +1,14 @@
 //! A consumer asks for the next entries before it executes those it has; the answer may be lost.
 #![cfg(feature = "failpoints")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::step::Step;
-use headwater_testkit::{Proxy, wait_until};
+use headwater_testkit::{Proxy, redis, wait_until};
 
 use crate::common;
 use crate::support::*;
@@ -82,15 +83,59 @@ fn an_answer_that_is_lost_is_learnt_from_what_is_pending() {
     }
 }
 
+/// Whatever answer is lost: also where nothing is known of the lease yet in the database, which is asked for between
+/// the question for more entries and its answer.
+#[test]
+fn every_answer_of_redis_may_be_lost() {
+    for lost in 1..=24 {
+        let (database, _) = common::database();
+        let proxy = Proxy::start(database.redis_url()).unwrap();
+        let builder = Engine::builder()
+            .mysql(database.mysql_url())
+            .redis(proxy.url_like(database.redis_url()).unwrap());
+        let engine = entities(builder).build().unwrap();
+        engine.schema().diff().unwrap().apply().unwrap();
+        let world = World::around(database, engine, EVENTS);
+        queue_rows(&world.engine);
+        let mut consumer = world.engine.async_consumer().unwrap().batch(8);
+        proxy.cut_response(lost);
+        // The same consumer, which keeps its lease: it has to find out by itself.
+        wait_until(SOON, "everything to be executed", || {
+            let _ = consumer.consume(1000, Duration::ZERO);
+            length(&world, QUEUE) == 0
+        })
+        .unwrap_or_else(|error| panic!("answer {lost}: {error}"));
+        assert_eq!(proxy.cuts(), 1, "answer {lost}");
+        all_once(&world);
+    }
+}
+
 #[test]
 fn what_was_read_ahead_is_the_next_leaders() {
-    let world = world();
+    let (database, builder) = common::database();
+    let batches = Arc::new(AtomicUsize::new(0));
+    let counted = batches.clone();
+    let builder = builder.on_step(move |at| {
+        if at == Step::AsyncExecuted && counted.fetch_add(1, Ordering::SeqCst) == 1 {
+            panic!("in the second batch");
+        }
+    });
+    let first_engine = entities(builder).build().unwrap();
+    first_engine.schema().diff().unwrap().apply().unwrap();
+    let world = World::around(database, first_engine, EVENTS);
     queue_rows(&world.engine);
-    // Something stands before the rest that is to be tried again.
     let mut first = world.engine.async_consumer().unwrap().batch(8);
-    assert_eq!(first.consume(10, Duration::ZERO).unwrap(), 10);
+    assert!(catch_unwind(AssertUnwindSafe(|| first.consume(1000, Duration::ZERO))).is_err());
     drop(first);
+    // One was done with; three were being executed, four had been asked for.
+    let mut connection = world.database.redis().unwrap();
+    let (pending, _, _, _): (usize, redis::Value, redis::Value, redis::Value) = redis::cmd("XPENDING")
+        .arg(QUEUE)
+        .arg("consumer_group")
+        .query(&mut connection)
+        .unwrap();
+    assert_eq!((length(&world, QUEUE), pending), (ROWS - 1, 3 + 4));
     let mut second = engine(&world).async_consumer().unwrap();
-    assert_eq!(drain(&mut second), ROWS - 10);
+    assert_eq!(drain(&mut second), ROWS - 1);
     all_once(&world);
 }

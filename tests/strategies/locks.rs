@@ -56,7 +56,8 @@ fn beside(count: u64) {
                     session[handles[id as usize - 1]].name = format!("{turn} of {id}");
                 }
                 let report = session.flush()?;
-                assert_eq!(report.updated, ids.len() as u64);
+                let statements = ids.len().div_ceil(1024) as u64;
+                assert_eq!((report.updated, report.statements), (ids.len() as u64, statements));
                 for id in ids
                     .iter()
                     .flat_map(|id| [id - 1, id + 1])

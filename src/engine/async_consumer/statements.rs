@@ -5,12 +5,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{Connection, Params};
 use crate::runtime::Runtime;
 use crate::session::strategy::most_inserted;
+use crate::session::update_many::MOST_PLACEHOLDERS;
 use crate::stream::Param;
 use crate::stream::operation::{Operation, QueuedQuery};
 use crate::table::Value;
-
-/// Placeholders that one statement may have.
-const MOST_PLACEHOLDERS: usize = 65_535;
 
 /// Runs statements, and holds inserts and updates back for as long as they can be joined.
 pub(super) struct Runner<'c, 'a> {
