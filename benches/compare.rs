@@ -9,7 +9,7 @@ mod support;
 
 use std::process::ExitCode;
 
-use support::measure::{Outcome, head, line, measure};
+use support::measure::{Outcome, head, line, measure, rounds};
 use support::world::World;
 
 /// What was asked for on the command line.
@@ -31,10 +31,7 @@ impl Wanted {
             match word.as_str() {
                 "--check" => wanted.check = true,
                 "--only" => wanted.only.push(words.next().ok_or("--only needs a text")?),
-                "--rounds" => {
-                    let rounds = words.next().and_then(|rounds| rounds.parse().ok());
-                    wanted.rounds = rounds.filter(|rounds| *rounds > 0).ok_or("--rounds needs a number")?;
-                }
+                "--rounds" => wanted.rounds = rounds(words.next())?,
                 // Cargo says so to every bench.
                 "--bench" => {}
                 other => {

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use part::{Part, WIDE_ROWS};
 use plots::thousands;
+use support::measure::rounds;
 use support::world::World;
 
 /// What was asked for on the command line.
@@ -34,10 +35,7 @@ impl Wanted {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--write" => wanted.write = true,
-                "--rounds" => {
-                    let rounds = words.next().and_then(|rounds| rounds.parse().ok());
-                    wanted.rounds = rounds.filter(|rounds| *rounds > 0).ok_or("--rounds needs a number")?;
-                }
+                "--rounds" => wanted.rounds = rounds(words.next())?,
                 // Cargo says so to every bench.
                 "--bench" => {}
                 other => {

@@ -35,6 +35,14 @@ fn nanos(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
 }
 
+/// How many rounds the word after `--rounds` asks for.
+pub(crate) fn rounds(word: Option<String>) -> Result<usize, String> {
+    let rounds = word.and_then(|rounds| rounds.parse().ok());
+    rounds
+        .filter(|rounds| *rounds > 0)
+        .ok_or_else(|| "--rounds needs a number".to_owned())
+}
+
 /// The middle value.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
