@@ -139,6 +139,11 @@ impl Registered {
         self.absent.load(Ordering::Relaxed) & hooks != hooks
     }
 
+    /// Whether any of these hooks is known to have no body of its own.
+    pub(crate) fn lacks(&self, hooks: u32) -> bool {
+        self.absent.load(Ordering::Relaxed) & hooks != 0
+    }
+
     /// Remembers that a hook has only its default body.
     pub(crate) fn note_absent(&self, hook: u32) {
         self.absent.fetch_or(hook, Ordering::Relaxed);

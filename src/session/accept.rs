@@ -5,10 +5,11 @@ use std::any::Any;
 use super::arena::{Arena, Mark, Status};
 use super::committed::Operation;
 use super::core::{Core, Place};
+use super::flush::FlushReport;
 use super::frozen::{Change, Frozen};
 use super::plan::Plan;
 use crate::entity::Entity;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::Registered;
 use crate::table::{ColumnSet, Value};
 
@@ -83,14 +84,16 @@ impl Manner {
     }
 }
 
-/// Accepts the changes of a plan in its order, those of the tables that are `wanted`, and hands each over.
+/// Accepts the changes of a plan in its order, those of the tables that are `wanted`, counts them and hands over what
+/// came of those that somebody wants to be told of.
 pub(super) fn accept_all(
     core: &mut Core,
     frozen: &Frozen,
     plan: &Plan,
     wanted: impl Fn(&Registered) -> bool,
-    manner: impl Fn(&Core, &Change) -> Manner,
-    mut each: impl FnMut(&mut Core, &Registered, &Change, Acceptance),
+    manner: impl Fn(&Core, &Registered, Operation) -> Manner,
+    report: &mut FlushReport,
+    mut each: impl FnMut(&mut Core, &Registered, &Change, Accepted, Option<Undo>),
 ) -> Result<()> {
     let runtime = core.runtime.clone();
     for step in &plan.steps {
@@ -105,17 +108,22 @@ pub(super) fn accept_all(
         if first.is_insert() {
             (table.ops.reserve)(core, step.len());
         }
-        let changes = step.iter().map(|&i| &frozen.changes[i]);
-        if changes.clone().all(|change| manner(core, change).is_quiet()) {
+        let mut changes = step.iter().map(|&i| &frozen.changes[i]);
+        let operation = first.operation;
+        if manner(core, table, operation).is_quiet() && changes.clone().all(|change| change.operation == operation) {
             (table.ops.accept_quietly)(core, step, frozen)?;
-            changes.for_each(|change| each(core, table, change, None));
+            report.count(operation, step.len() as u64);
             continue;
         }
-        for change in changes {
-            let manner = manner(core, change);
+        changes.try_for_each(|change| {
+            let manner = manner(core, table, change.operation);
             let acceptance = (table.ops.accept)(core, change, frozen, manner)?;
-            each(core, table, change, acceptance);
-        }
+            report.count(change.operation, 1);
+            if let Some((accepted, undo)) = acceptance {
+                each(core, table, change, accepted, undo);
+            }
+            Ok::<(), Error>(())
+        })?;
     }
     Ok(())
 }
@@ -138,13 +146,14 @@ pub(super) fn accept<E: Entity>(
         quietly(arena, change, frozen)?;
         return Ok(None);
     }
-    let place = &mut arena.slots[slot as usize];
+    let Arena { slots, snapshots, .. } = arena;
+    let place = &mut slots[slot as usize];
     let mark = std::mem::replace(&mut place.mark, Mark::None);
     let mut accepted = Accepted {
         place: change.place,
         operation: change.operation,
         key: change.key.clone(),
-        changed: change.columns.without(&E::TABLE.internal()),
+        changed: change.shape.columns.without(&E::TABLE.internal()),
         values: Vec::new(),
         kept: None,
     };
@@ -152,7 +161,7 @@ pub(super) fn accept<E: Entity>(
         accepted: accepted.map(|entity| Box::new(entity) as Box<dyn Any + Send>),
         place: change.place,
         operation: change.operation,
-        managed: change.managed,
+        managed: change.shape.managed,
         mark,
         before: Box::new(before),
         deleted: deleted.map(|entity| Box::new(entity) as Box<dyn Any + Send>),
@@ -162,15 +171,15 @@ pub(super) fn accept<E: Entity>(
             return Ok(Some((accepted, None)));
         };
         let undo = manner.undoable.then(|| {
-            let before = old.clone().unwrap_or_else(|| Box::new(entity.clone()));
-            undo(before, None, Some(Box::new(entity.clone())))
+            let before = old.as_ref().unwrap_or(&entity).clone();
+            undo(Box::new(before), None, Some(Box::new(entity.clone())))
         });
         if !manner.undoable {
             arena.release(slot);
         }
         if manner.hooks {
             let kept: Kept<E> = Kept {
-                old,
+                old: old.map(Box::new),
                 new: Some(Box::new(entity)),
             };
             accepted.kept = Some(Box::new(kept));
@@ -182,7 +191,7 @@ pub(super) fn accept<E: Entity>(
     };
     let before = (manner.undoable && change.is_insert()).then(|| Box::new(entity.clone()));
     give_back(entity, change, frozen)?;
-    let old = place.original.take();
+    let old = snapshots.take(&mut place.original).map(Box::new);
     place.touched = false;
     let new = manner.undoable.then(|| Box::new(entity.clone()));
     if change.is_insert() {
@@ -213,7 +222,8 @@ pub(super) fn accept_quietly<E: Entity>(core: &mut Core, changes: &[usize], froz
 
 fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) -> Result<()> {
     let slot = change.place.slot;
-    let place = &mut arena.slots[slot as usize];
+    let Arena { slots, snapshots, .. } = arena;
+    let place = &mut slots[slot as usize];
     place.mark = Mark::None;
     if change.is_delete() {
         if arena.take(slot).is_some() {
@@ -225,7 +235,7 @@ fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) ->
         return Ok(());
     };
     give_back(entity, change, frozen)?;
-    place.original = None;
+    snapshots.take(&mut place.original);
     place.touched = false;
     if change.is_insert() {
         place.status = Status::Stored;
@@ -236,7 +246,7 @@ fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) ->
 
 /// The columns that the flush made the values of.
 fn give_back<E: Entity>(entity: &mut E, change: &Change, frozen: &Frozen) -> Result<()> {
-    for column in change.managed.iter() {
+    for column in change.shape.managed.iter() {
         match frozen.new_value(change, column) {
             Some(value) => entity.decode(column, value.clone())?,
             // A key that the server made is no part of the statement.
@@ -257,7 +267,7 @@ pub(super) fn undo<E: Entity>(core: &mut Core, undo: Undo) {
     if let Some(deleted) = undo.deleted.and_then(|entity| entity.downcast::<Box<E>>().ok()) {
         match undo.operation {
             Operation::Insert => arena.put_back_new(slot, **deleted),
-            _ => arena.put_back(slot, **deleted, before, undo.mark),
+            _ => arena.put_back(slot, **deleted, *before, undo.mark),
         }
         core.touched.push(undo.place);
         return;
@@ -265,7 +275,8 @@ pub(super) fn undo<E: Entity>(core: &mut Core, undo: Undo) {
     if undo.operation == Operation::Insert {
         arena.forget(slot);
     }
-    let place = &mut arena.slots[slot as usize];
+    let Arena { slots, snapshots, .. } = arena;
+    let place = &mut slots[slot as usize];
     let Some(entity) = &mut place.entity else { return };
     // What the user changed since is the user's; the rest of what this library wrote is taken back.
     let accepted = undo.accepted.and_then(|entity| entity.downcast::<Box<E>>().ok());
@@ -276,9 +287,10 @@ pub(super) fn undo<E: Entity>(core: &mut Core, undo: Undo) {
     place.mark = undo.mark;
     if undo.operation == Operation::Insert {
         place.status = Status::New;
-        place.original = None;
+        snapshots.take(&mut place.original);
     } else {
-        place.original = Some(before);
+        snapshots.take(&mut place.original);
+        place.original = snapshots.keep(*before);
     }
     if !place.touched {
         place.touched = true;

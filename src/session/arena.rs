@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::snapshots::{Snapshot, Snapshots};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Handle, Key, RawHandle};
@@ -42,8 +43,8 @@ pub(crate) enum Mark {
 pub(crate) struct Slot<E> {
     /// `None` when free, and while a hook of the entity runs.
     pub(crate) entity: Option<E>,
-    /// The entity as last read or written, from the first mutable access on.
-    pub(crate) original: Option<Box<E>>,
+    /// The entity as last read or written, from the first mutable access on: in [`Arena::snapshots`].
+    pub(crate) original: Snapshot,
     pub(crate) generation: u32,
     pub(crate) status: Status,
     pub(crate) mark: Mark,
@@ -63,7 +64,7 @@ impl<E: Entity> Slot<E> {
     fn empty(generation: u32) -> Self {
         Slot {
             entity: None,
-            original: None,
+            original: Snapshot::NONE,
             generation,
             status: Status::Free,
             mark: Mark::None,
@@ -75,22 +76,32 @@ impl<E: Entity> Slot<E> {
         }
     }
 
+    /// The key as the field says it now.
+    pub(crate) fn key(&self) -> Option<&E::Key> {
+        self.entity.as_ref().map(|entity| entity.key())
+    }
+
+    /// The entity as last read or written.
+    #[inline]
+    pub(crate) fn stored<'a>(&'a self, snapshots: &'a Snapshots<E>) -> Option<&'a E> {
+        snapshots.get(self.original).or(self.entity.as_ref())
+    }
+
     /// The key under which it is in the identity map: the stored one, whatever the field says now.
-    pub(crate) fn stored_key(&self) -> Option<&E::Key> {
-        self.original
-            .as_deref()
-            .or(self.entity.as_ref())
-            .map(|entity| entity.key())
+    pub(crate) fn stored_key<'a>(&'a self, snapshots: &'a Snapshots<E>) -> Option<&'a E::Key> {
+        self.stored(snapshots).map(|entity| entity.key())
     }
 }
 
-fn rehash<E: Entity>(slots: &[Slot<E>], hasher: &DefaultHashBuilder, slot: u32) -> u64 {
-    slots[slot as usize].stored_key().map_or(0, |key| hasher.hash_one(key))
+fn rehash<E: Entity>(slots: &[Slot<E>], snapshots: &Snapshots<E>, hasher: &DefaultHashBuilder, slot: u32) -> u64 {
+    let key = slots[slot as usize].stored_key(snapshots);
+    key.map_or(0, |key| hasher.hash_one(key))
 }
 
 /// All entities of one table in a session.
 pub(crate) struct Arena<E: Entity> {
     pub(crate) slots: Vec<Slot<E>>,
+    pub(crate) snapshots: Snapshots<E>,
     free: Vec<u32>,
     /// Slots of stored entities by the hash of their key.
     identity: HashTable<u32>,
@@ -101,6 +112,7 @@ impl<E: Entity> Default for Arena<E> {
     fn default() -> Self {
         Arena {
             slots: Vec::new(),
+            snapshots: Snapshots::default(),
             free: Vec::new(),
             identity: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
@@ -157,6 +169,7 @@ impl<E: Entity> AnyArena for Arena<E> {
     fn clear(&mut self) {
         self.identity.clear();
         self.free.clear();
+        self.snapshots.clear();
         for (at, place) in (0u32..).zip(&mut self.slots) {
             let generation = place.generation.wrapping_add(u32::from(place.status != Status::Free));
             *place = Slot::empty(generation);
@@ -186,17 +199,17 @@ impl<E: Entity> Arena<E> {
     }
 
     /// Puts a stored entity with its snapshot into a slot.
-    pub(crate) fn add_tracked(&mut self, entity: E, original: Option<Box<E>>) -> u32 {
+    pub(crate) fn add_tracked(&mut self, entity: E, original: Option<E>) -> u32 {
         let slot = self.add(entity, Status::New);
         let place = &mut self.slots[slot as usize];
         place.status = Status::Stored;
-        place.original = original;
+        place.original = original.map_or(Snapshot::NONE, |original| self.snapshots.keep(original));
         self.identify(slot);
         slot
     }
 
     /// Takes an entity out, with its snapshot; the slot stays reserved.
-    pub(crate) fn take(&mut self, slot: u32) -> Option<(E, Option<Box<E>>)> {
+    pub(crate) fn take(&mut self, slot: u32) -> Option<(E, Option<E>)> {
         self.forget(slot);
         let place = self.slots.get_mut(slot as usize)?;
         if !matches!(place.status, Status::New | Status::Stored) {
@@ -207,7 +220,7 @@ impl<E: Entity> Arena<E> {
         place.touched = false;
         place.queued = false;
         place.hooked = 0;
-        let original = place.original.take();
+        let original = self.snapshots.take(&mut place.original);
         place.entity.take().map(|entity| (entity, original))
     }
 
@@ -231,12 +244,13 @@ impl<E: Entity> Arena<E> {
     }
 
     /// Puts a taken entity back under its old handle.
-    pub(crate) fn put_back(&mut self, slot: u32, entity: E, original: Box<E>, mark: Mark) {
+    pub(crate) fn put_back(&mut self, slot: u32, entity: E, original: E, mark: Mark) {
         let Some(place) = self.slots.get_mut(slot as usize) else {
             return;
         };
         place.entity = Some(entity);
-        place.original = Some(original);
+        self.snapshots.take(&mut place.original);
+        place.original = self.snapshots.keep(original);
         place.status = Status::Stored;
         place.mark = mark;
         place.touched = true;
@@ -247,27 +261,57 @@ impl<E: Entity> Arena<E> {
     pub(crate) fn put_back_new(&mut self, slot: u32, entity: E) {
         if let Some(place) = self.slots.get_mut(slot as usize) {
             place.entity = Some(entity);
-            place.original = None;
+            self.snapshots.take(&mut place.original);
             place.status = Status::New;
             place.mark = Mark::None;
             place.touched = true;
         }
     }
 
+    /// The snapshot of an entity.
+    pub(crate) fn original(&self, slot: u32) -> Option<&E> {
+        self.snapshots.get(self.slots.get(slot as usize)?.original)
+    }
+
+    /// An entity as last read or written.
+    pub(crate) fn stored(&self, slot: u32) -> Option<&E> {
+        self.slots.get(slot as usize)?.stored(&self.snapshots)
+    }
+
+    /// Keeps a snapshot of an entity that has none.
+    #[inline]
+    pub(crate) fn keep_original(&mut self, slot: u32) {
+        if let Some(place) = self.slots.get_mut(slot as usize)
+            && place.original.is_none()
+            && let Some(entity) = &place.entity
+        {
+            place.original = self.snapshots.keep(entity.clone());
+        }
+    }
+
+    /// Drops the snapshot of an entity.
+    #[inline]
+    pub(crate) fn drop_original(&mut self, slot: u32) {
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            self.snapshots.take(&mut place.original);
+        }
+    }
+
     /// Enters a stored entity into the identity map.
     pub(crate) fn identify(&mut self, slot: u32) {
-        let Some(key) = self.slots[slot as usize].stored_key() else {
+        let Some(key) = self.slots[slot as usize].stored_key(&self.snapshots) else {
             return;
         };
         let hash = self.hasher.hash_one(key);
-        let (slots, hasher) = (&self.slots, &self.hasher);
+        let (slots, snapshots, hasher) = (&self.slots, &self.snapshots, &self.hasher);
         self.identity
-            .insert_unique(hash, slot, |&other| rehash(slots, hasher, other));
+            .insert_unique(hash, slot, |&other| rehash(slots, snapshots, hasher, other));
     }
 
     /// Takes an entity out of the identity map.
     pub(crate) fn forget(&mut self, slot: u32) {
-        let Some(key) = self.slots.get(slot as usize).and_then(Slot::stored_key) else {
+        let place = self.slots.get(slot as usize);
+        let Some(key) = place.and_then(|place| place.stored_key(&self.snapshots)) else {
             return;
         };
         let hash = self.hasher.hash_one(key);
@@ -282,7 +326,10 @@ impl<E: Entity> Arena<E> {
             return None;
         }
         let hash = self.hasher.hash_one(key);
-        let is_it = |&slot: &u32| self.slots[slot as usize].stored_key().is_some_and(|k| k == key);
+        let is_it = |&slot: &u32| {
+            let stored = self.slots[slot as usize].stored_key(&self.snapshots);
+            stored.is_some_and(|k| k == key)
+        };
         self.identity.find(hash, is_it).copied()
     }
 
@@ -309,8 +356,9 @@ impl<E: Entity> Arena<E> {
 
     /// Makes room for more stored entities in the identity map.
     pub(crate) fn reserve_identity(&mut self, more: usize) {
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        self.identity.reserve(more, |&other| rehash(slots, hasher, other));
+        let (slots, snapshots, hasher) = (&self.slots, &self.snapshots, &self.hasher);
+        self.identity
+            .reserve(more, |&other| rehash(slots, snapshots, hasher, other));
     }
 
     /// The slot of a handle, after all checks.

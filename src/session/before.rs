@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::arena::{Mark, Status, name_of};
+use super::arena::{Arena, Mark, Slot, Status, name_of};
 use super::committed::field_changes;
 use super::core::{Core, Place};
 use super::hook::Hook;
@@ -40,6 +40,15 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<bool> {
     if !core.looked {
         return Ok(true);
     }
+    // Where nothing was changed nobody is asked.
+    let mut tables = touched.chunk_by(|a, b| a.table == b.table);
+    let any_open = tables.any(|places| {
+        let table = core.runtime.registered(places[0].table as usize);
+        table.is_none_or(|table| (table.ops.any_open)(core, places))
+    });
+    if !any_open {
+        return Ok(false);
+    }
     let stand_in = core.stand_in();
     let mut session = Session::<InHook>::around(std::mem::replace(core, stand_in));
     session.core.in_hooks = true;
@@ -62,8 +71,16 @@ fn none_may_run(core: &Core, touched: &[Place]) -> bool {
     let mut tables = touched.chunk_by(|a, b| a.table == b.table);
     tables.all(|places| {
         let table = core.runtime.registered(places[0].table as usize);
-        table.is_some_and(|table| !table.may_have((table.ops.before_hooks)(core, places)))
+        // Where none is known to be absent it does not matter what the entities may ask for.
+        table.is_some_and(|table| table.lacks(all()) && !table.may_have((table.ops.before_hooks)(core, places)))
     })
+}
+
+/// All before-hooks, as bits.
+fn all() -> u32 {
+    use HookName::{Creating, Deleting, ForceDeleting, Restoring, Saving, Trashing, Updating};
+    let hooks = [Saving, Creating, Updating, Deleting, Trashing, Restoring, ForceDeleting];
+    hooks.into_iter().fold(0, |bits, hook| bits | hook.bit())
 }
 
 /// The before-hooks that entities may ask for as they are now, as bits.
@@ -82,6 +99,23 @@ pub(super) fn may_run<E: Entity>(core: &Core, places: &[Place]) -> u32 {
             (Status::Stored, Mark::Delete | Mark::ForceDelete | Mark::Restore) => others,
         }
     })
+}
+
+/// Whether any of these entities is not just a row without changes.
+pub(super) fn any_open<E: Entity>(core: &Core, places: &[Place]) -> bool {
+    let Some(arena) = core.arena::<E>() else { return true };
+    places.iter().any(|at| match arena.slots.get(at.slot as usize) {
+        Some(place) if (place.status, place.mark) == (Status::Stored, Mark::None) => is_open(arena, place),
+        _ => true,
+    })
+}
+
+/// Whether an entity differs from its snapshot.
+fn is_open<E: Entity>(arena: &Arena<E>, place: &Slot<E>) -> bool {
+    match (&place.entity, arena.snapshots.get(place.original)) {
+        (Some(entity), Some(original)) => !entity.diff(original).is_empty(),
+        _ => false,
+    }
 }
 
 /// Forgets what the run remembered of each entity.
@@ -160,16 +194,16 @@ pub(super) fn reset_slot<E: Entity>(core: &mut Core, slot: u32) {
 /// Runs the before-hooks that one entity's state asks for and that did not run yet. `false` for a row without
 /// changes.
 pub(super) fn before<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<bool> {
-    let Some(place) = session.core.arena_mut::<E>().slots.get_mut(slot as usize) else {
+    let arena = session.core.arena_mut::<E>();
+    let Some(place) = arena.slots.get_mut(slot as usize) else {
         return Ok(false);
     };
     place.queued = false;
     let (status, mark) = (place.status, place.mark);
     if (status, mark) == (Status::Stored, Mark::None) {
-        place.clean = match (&place.entity, &place.original) {
-            (Some(entity), Some(original)) => entity.diff(original).is_empty(),
-            _ => true,
-        };
+        let is_open = is_open(arena, &arena.slots[slot as usize]);
+        let place = &mut arena.slots[slot as usize];
+        place.clean = !is_open;
         if place.clean {
             // Hooks of it that ran before are to be forgotten.
             return Ok(place.hooked != 0);
@@ -203,8 +237,7 @@ pub(super) fn is_trashed<E: Entity>(core: &Core, slot: u32) -> bool {
     let Some(column) = E::TABLE.deleted_at else {
         return false;
     };
-    let place = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
-    let stored = place.and_then(|place| place.original.as_deref().or(place.entity.as_ref()));
+    let stored = core.arena::<E>().and_then(|arena| arena.stored(slot));
     stored.is_some_and(|entity| entity.encode(column).is_ok_and(|value| !value.is_null()))
 }
 
@@ -222,11 +255,11 @@ fn update<E: Entity>(session: &mut Session<InHook>, slot: u32) -> Result<()> {
 
 /// What differs from the snapshot.
 fn dirty<E: Entity>(core: &Core, slot: u32) -> ColumnSet {
-    let place = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
-    match place.map(|place| (&place.entity, &place.original)) {
-        Some((Some(entity), Some(original))) => entity.diff(original),
-        _ => ColumnSet::EMPTY,
-    }
+    let differs = |arena: &Arena<E>| {
+        let entity = arena.slots.get(slot as usize)?.entity.as_ref()?;
+        Some(entity.diff(arena.original(slot)?))
+    };
+    core.arena::<E>().and_then(differs).unwrap_or(ColumnSet::EMPTY)
 }
 
 type Before<E> = (HookName, fn(&mut E, &mut Hook<'_, E>) -> HookResult);
@@ -290,16 +323,17 @@ fn call<E: Entity>(
         return Ok(());
     }
     let id = session.core.id;
-    let place = &mut session.core.arena_mut::<E>().slots[slot as usize];
+    let arena = session.core.arena_mut::<E>();
+    if arena.slots[slot as usize].status == Status::Stored {
+        arena.keep_original(slot);
+    }
+    let place = &mut arena.slots[slot as usize];
     let Some(mut entity) = place.entity.take() else {
         return Ok(());
     };
-    if place.original.is_none() && place.status == Status::Stored {
-        place.original = Some(Box::new(entity.clone()));
-    }
     let generation = place.generation;
     // The snapshot stays in its slot, because the identity map reads the key from it; the hook sees a copy.
-    let original = place.original.as_deref().cloned();
+    let original = arena.snapshots.get(place.original).cloned();
     let dirty = match &original {
         Some(original) => entity.diff(original),
         None => E::TABLE.all(),

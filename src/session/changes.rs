@@ -3,11 +3,11 @@
 //! Every value is encoded and checked here, before the first statement. Keys, versions and timestamps that
 //! this library sets stand in the frozen values only; the entities get them when the statements succeeded.
 
-use super::arena::{Mark, Slot, Status, name_of};
+use super::arena::{Arena, Mark, Slot, Status, name_of};
 use super::before::is_trashed;
 use super::committed::Operation;
 use super::core::{Core, Place};
-use super::frozen::{Change, Frozen, Pending};
+use super::frozen::{Change, Extent, Frozen, Pending, Shape};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{
@@ -23,7 +23,7 @@ pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Froz
             queueing.more = places.len() - before;
         }
         if let Some(place) = arena.slots.get(at.slot as usize) {
-            one(core, *at, place, &inserts, frozen)?;
+            one(core, arena, *at, place, &inserts, frozen)?;
         }
     }
     Ok(())
@@ -58,7 +58,17 @@ impl Inserts {
     }
 }
 
-fn one<E: Entity>(core: &Core, at: Place, place: &Slot<E>, inserts: &Inserts, frozen: &mut Frozen) -> Result<()> {
+fn one<E: Entity>(
+    core: &Core,
+    arena: &Arena<E>,
+    at: Place,
+    place: &Slot<E>,
+    inserts: &Inserts,
+    frozen: &mut Frozen,
+) -> Result<()> {
+    let original = arena.snapshots.get(place.original);
+    let update = |operation, frozen: &mut Frozen| update(core, at, place, original, operation, frozen);
+    let delete = |operation, frozen: &mut Frozen| delete(at, original.or(place.entity.as_ref()), operation, frozen);
     let Some(entity) = &place.entity else { return Ok(()) };
     let slot = at.slot;
     let soft = E::TABLE.deleted_at.is_some();
@@ -67,16 +77,12 @@ fn one<E: Entity>(core: &Core, at: Place, place: &Slot<E>, inserts: &Inserts, fr
         // Where no hook may run nobody has looked in this flush.
         (Status::Stored, Mark::None) if place.clean && core.looked => Ok(()),
         (Status::New, _) => insert(core, at, entity, inserts, frozen),
-        (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(core, slot) => {
-            update(core, at, place, Operation::Update, frozen)
-        }
-        (Status::Stored, Mark::Delete) if soft => update(core, at, place, Operation::Trash, frozen),
-        (Status::Stored, Mark::ForceDelete) if soft => delete(at, place, Operation::ForceDelete, frozen),
-        (Status::Stored, Mark::Delete | Mark::ForceDelete) => delete(at, place, Operation::Delete, frozen),
-        (Status::Stored, Mark::Restore) if is_trashed::<E>(core, slot) => {
-            update(core, at, place, Operation::Restore, frozen)
-        }
-        (Status::Stored, _) => update(core, at, place, Operation::Update, frozen),
+        (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(core, slot) => update(Operation::Update, frozen),
+        (Status::Stored, Mark::Delete) if soft => update(Operation::Trash, frozen),
+        (Status::Stored, Mark::ForceDelete) if soft => delete(Operation::ForceDelete, frozen),
+        (Status::Stored, Mark::Delete | Mark::ForceDelete) => delete(Operation::Delete, frozen),
+        (Status::Stored, Mark::Restore) if is_trashed::<E>(core, slot) => update(Operation::Restore, frozen),
+        (Status::Stored, _) => update(Operation::Update, frozen),
     }
 }
 
@@ -151,20 +157,21 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &Inserts, froz
             queueing.rows.reserve_like(&written, queueing.more);
         }
     }
+    let shape = frozen.shape(Shape {
+        columns,
+        kept,
+        beside: ColumnSet::EMPTY,
+        managed,
+    });
     frozen.changes.push(Change {
         place: at,
         def,
         operation: Operation::Insert,
         key,
         version: None,
-        columns,
-        kept,
-        new: first_value..frozen.values.len(),
+        shape,
+        values: Extent::from(first_value, frozen.values.len() - first_value, 0, 0),
         written,
-        old: 0..0,
-        beside_columns: ColumnSet::EMPTY,
-        beside: 0..0,
-        managed,
         // Events of an insert have no values.
         told: false,
         pending: first_pending..frozen.pending.len(),
@@ -172,9 +179,16 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &Inserts, froz
     Ok(())
 }
 
-fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operation, frozen: &mut Frozen) -> Result<()> {
+fn update<E: Entity>(
+    core: &Core,
+    at: Place,
+    place: &Slot<E>,
+    original: Option<&E>,
+    operation: Operation,
+    frozen: &mut Frozen,
+) -> Result<()> {
     let def = E::TABLE;
-    let (Some(entity), Some(original)) = (&place.entity, place.original.as_deref()) else {
+    let (Some(entity), Some(original)) = (&place.entity, original) else {
         return Ok(());
     };
     let mut differs = entity.diff(original);
@@ -268,10 +282,9 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
     if columns.is_empty() {
         return Ok(());
     }
-    let new = first_new..frozen.values.len();
+    let (new_values, old_values) = (frozen.values.len() - first_new, old.len());
     frozen.values.append(&mut old);
     frozen.spare = old;
-    let old = new.end..frozen.values.len();
     let mut beside_columns = ColumnSet::EMPTY;
     for index in def.indexes.iter().filter(|index| index.unique) {
         let of = ColumnSet::of(index.columns);
@@ -281,29 +294,30 @@ fn update<E: Entity>(core: &Core, at: Place, place: &Slot<E>, operation: Operati
     }
     let beside = beside_columns.iter().map(|column| stored(original, column));
     frozen.values.extend(beside);
+    let shape = frozen.shape(Shape {
+        columns,
+        kept: columns,
+        beside: beside_columns,
+        managed,
+    });
     frozen.changes.push(Change {
         place: at,
         def,
         operation,
         key: original.encode(def.id)?,
         version,
-        columns,
-        kept: columns,
+        shape,
+        values: Extent::from(first_new, new_values, old_values, beside_columns.len()),
         written: 0..0,
-        beside_columns,
-        beside: old.end..frozen.values.len(),
-        old,
-        new,
-        managed,
         told,
         pending: first_pending..frozen.pending.len(),
     });
     Ok(())
 }
 
-fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &mut Frozen) -> Result<()> {
+fn delete<E: Entity>(at: Place, row: Option<&E>, operation: Operation, frozen: &mut Frozen) -> Result<()> {
     let def = E::TABLE;
-    let Some(entity) = place.original.as_deref().or(place.entity.as_ref()) else {
+    let Some(entity) = row else {
         return Ok(());
     };
     let first = frozen.values.len();
@@ -311,20 +325,16 @@ fn delete<E: Entity>(at: Place, place: &Slot<E>, operation: Operation, frozen: &
         frozen.values.push(stored(entity, column));
     }
     let version = def.version.map(|column| entity.encode(column)).transpose()?;
+    let shape = frozen.shape(Shape::default());
     frozen.changes.push(Change {
         place: at,
         def,
         operation,
         key: entity.encode(def.id)?,
         version,
-        columns: ColumnSet::EMPTY,
-        kept: ColumnSet::EMPTY,
-        new: 0..0,
+        shape,
+        values: Extent::from(first, 0, frozen.values.len() - first, 0),
         written: 0..0,
-        old: first..frozen.values.len(),
-        beside_columns: ColumnSet::EMPTY,
-        beside: 0..0,
-        managed: ColumnSet::EMPTY,
         told: false,
         pending: 0..0,
     });
@@ -340,10 +350,13 @@ fn stored<E: Entity>(original: &E, column: usize) -> Value {
 /// All columns of an entity as it is stored, before the changes of this flush; or with its edits, as far as its columns
 /// can hold them.
 pub(super) fn row<E: Entity>(core: &Core, slot: u32, edited: bool) -> Vec<Value> {
-    let slot = core.arena::<E>().and_then(|arena| arena.slots.get(slot as usize));
-    let Some(slot) = slot else { return Vec::new() };
-    let (edits, original) = (slot.entity.as_ref(), slot.original.as_deref().or(slot.entity.as_ref()));
-    let Some(original) = original else { return Vec::new() };
+    let Some(arena) = core.arena::<E>() else {
+        return Vec::new();
+    };
+    let edits = arena.slots.get(slot as usize).and_then(|place| place.entity.as_ref());
+    let Some(original) = arena.stored(slot) else {
+        return Vec::new();
+    };
     let value = |column| match edits.filter(|_| edited).map(|entity| entity.encode(column)) {
         Some(Ok(value)) => value,
         _ => stored(original, column),

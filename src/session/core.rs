@@ -187,8 +187,8 @@ impl Core {
         if newly_touched || newly_queued {
             place.touched = true;
             place.queued |= in_hooks;
-            if place.original.is_none() && place.status == Status::Stored {
-                place.original = place.entity.clone().map(Box::new);
+            if place.status == Status::Stored {
+                arena.keep_original(slot);
             }
             let at = Core::place::<E>(slot);
             if newly_touched {

@@ -238,7 +238,7 @@ impl Core {
             .zip(0u32..)
             .filter(|(place, _)| place.status == Status::Stored && !place.touched);
         let clean: Vec<(u32, E::Key)> = clean
-            .filter_map(|(place, slot)| Some((slot, place.stored_key()?.clone())))
+            .filter_map(|(place, slot)| Some((slot, place.stored_key(&arena.snapshots)?.clone())))
             .collect();
         for chunk in clean.chunks(1024) {
             let mut params = Params::with_capacity(chunk.len());
@@ -259,14 +259,16 @@ impl Core {
 
     pub(super) fn refresh<E: Entity>(&mut self, handle: Handle<E>) -> Result<()> {
         let slot = self.check(handle)?;
-        let place = &self.arena_mut::<E>().slots[slot as usize];
+        let arena = self.arena_mut::<E>();
+        let place = &arena.slots[slot as usize];
         let gone = |key: String| {
             Error::new(ErrorKind::NotFound {
                 table: E::TABLE.name,
                 key,
             })
         };
-        let Some(key) = place.stored_key().filter(|_| place.status == Status::Stored).cloned() else {
+        let stored = place.stored_key(&arena.snapshots);
+        let Some(key) = stored.filter(|_| place.status == Status::Stored).cloned() else {
             return Err(gone("(new)".to_owned()));
         };
         let mut params = Params::with_capacity(1);
@@ -278,9 +280,10 @@ impl Core {
         })?;
         let mut fresh = fresh.ok_or_else(|| gone(key.to_string()))?;
         fresh.retrieved();
-        let place = &mut self.arena_mut::<E>().slots[slot as usize];
+        let arena = self.arena_mut::<E>();
+        arena.drop_original(slot);
+        let place = &mut arena.slots[slot as usize];
         place.entity = Some(fresh);
-        place.original = None;
         place.mark = Mark::None;
         place.touched = false;
         let at = Core::place::<E>(slot);

@@ -52,10 +52,10 @@ pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> boo
     }
     // A key that the server made may not fit the struct's type, which is only known afterwards.
     let key = &first.def.columns[first.def.id];
-    if !first.columns.has(first.def.id) && !matches!(key.stored(), SqlType::Integer { bytes: 8, .. }) {
+    if !first.shape.columns.has(first.def.id) && !matches!(key.stored(), SqlType::Integer { bytes: 8, .. }) {
         return false;
     }
-    let most = most_inserted(server, first.columns.len());
+    let most = most_inserted(server, first.shape.columns.len());
     strategy::inserted(step.len(), step.len(), most) == step.len()
         && Chunks::of(frozen, step, server, most).count() == 1
 }
@@ -70,7 +70,7 @@ fn most_inserted(server: &Server, columns: usize) -> usize {
 fn insert<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) -> Result<u64> {
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
-    let (def, columns) = (first.def, first.columns);
+    let (def, columns) = (first.def, first.shape.columns);
     let generated = !columns.has(def.id);
     let mut statements = 0;
     let most = most_inserted(&server, columns.len());
@@ -110,7 +110,7 @@ fn most_of(sql: SqlType) -> u64 {
 fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) -> Result<u64, Failed> {
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
-    let (def, columns) = (first.def, first.columns);
+    let (def, columns) = (first.def, first.shape.columns);
     let versioned = first.version.is_some();
     let shape = Shape {
         def,
@@ -130,7 +130,7 @@ fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
             Row {
                 key: &change.key,
                 version: change.version.as_ref(),
-                values: &values[change.new.clone()],
+                values: &values[change.new()],
                 spent: change.is_spent(),
             }
         };
@@ -149,7 +149,7 @@ fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
 
 /// Whether all changes of a step write the same values.
 fn all_same(frozen: &Frozen, step: &[usize]) -> bool {
-    let values = |i: usize| &frozen.values[frozen.changes[i].new.clone()];
+    let values = |i: usize| &frozen.values[frozen.changes[i].new()];
     let first = values(step[0]);
     step[1..]
         .iter()
@@ -158,13 +158,13 @@ fn all_same(frozen: &Frozen, step: &[usize]) -> bool {
 
 fn update_same<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let first = &frozen.changes[step[0]];
-    let (def, columns) = (first.def, first.columns);
+    let (def, columns) = (first.def, first.shape.columns);
     let most = MOST_ROWS.min(MOST_PLACEHOLDERS - columns.len());
     let mut statements = 0;
     for chunk in step.chunks(most) {
         let rows = padded(chunk.len(), most);
         let mut params = Params::with_capacity(columns.len() + rows);
-        frozen.values[first.new.clone()]
+        frozen.values[first.new()]
             .iter()
             .for_each(|value| params.push(value.clone()));
         keys(frozen, chunk, rows, &mut params);
@@ -250,7 +250,7 @@ impl<'a> Chunks<'a> {
     fn of(frozen: &Frozen, step: &'a [usize], server: &Server, most_rows: usize) -> Self {
         let size = |&i: &usize| {
             let change = &frozen.changes[i];
-            let values = frozen.values[change.new.clone()].iter();
+            let values = frozen.values[change.new()].iter();
             values.map(Params::size_of).sum::<usize>() + change.written.len()
         };
         // A quarter of the packet is left for what the sizes do not count.

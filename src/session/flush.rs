@@ -59,12 +59,12 @@ impl FlushReport {
         self.delivery_failures.extend(other.delivery_failures);
     }
 
-    pub(super) fn count(&mut self, operation: Operation) {
-        match operation {
-            Operation::Insert => self.inserted += 1,
-            Operation::Update | Operation::Restore => self.updated += 1,
-            Operation::Delete | Operation::Trash | Operation::ForceDelete => self.deleted += 1,
-        }
+    pub(super) fn count(&mut self, operation: Operation, rows: u64) {
+        *match operation {
+            Operation::Insert => &mut self.inserted,
+            Operation::Update | Operation::Restore => &mut self.updated,
+            Operation::Delete | Operation::Trash | Operation::ForceDelete => &mut self.deleted,
+        } += rows;
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) fn flush(core: &mut Core) -> Result<FlushReport> {
 /// A flush that is a transaction of its own: one for each pool.
 fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -> Result<FlushReport> {
     let runtime = core.runtime.clone();
-    let events = |frozen: &mut Frozen| publish::of_frozen(&runtime, frozen, plan.steps.iter().flatten().copied());
+    let events = |frozen: &mut Frozen| publish::of_frozen(&runtime, frozen, plan);
     if let Some(outcome) = one_statement(core, frozen, plan, broken) {
         let statements = outcome?;
         let events = events(frozen)?;
@@ -201,9 +201,10 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
         statements,
         ..FlushReport::default()
     };
-    let manner = |core: &Core, change: &Change| Manner {
+    let manner = |core: &Core, table: &Registered, _| Manner {
         undoable: true,
-        hooks: wants_any_hook(core, change),
+        // A later change of the entity may decide which.
+        hooks: wants(core, table, after::any()),
     };
     accept_all(
         core,
@@ -211,9 +212,8 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
         plan,
         |_| true,
         manner,
-        |core, table, change, acceptance| {
-            report.count(change.operation);
-            let Some((mut accepted, undo)) = acceptance else { return };
+        &mut report,
+        |core, table, change, mut accepted, undo| {
             if !table.streams.is_empty() {
                 accepted.values = frozen.visible(change);
             }
@@ -258,15 +258,16 @@ fn finish(
     };
     let mut all: Vec<Accepted> = Vec::new();
     let wanted = |table: &Registered| only.is_none_or(|pools| pools.contains(&table.mysql));
-    let manner = |core: &Core, change: &Change| Manner {
+    let manner = |core: &Core, table: &Registered, operation| Manner {
         undoable: false,
-        hooks: wants_hooks(core, change),
+        hooks: wants(core, table, after::bits(operation)),
     };
-    accept_all(core, frozen, plan, wanted, manner, |_, _, change, acceptance| {
-        report.count(change.operation);
-        let accepted = acceptance.map(|(accepted, _)| accepted);
-        all.extend(accepted.filter(|accepted| accepted.kept.is_some()));
-    })?;
+    let each = |_: &mut Core, _: &Registered, _: &Change, accepted: Accepted, _| {
+        if accepted.kept.is_some() {
+            all.push(accepted);
+        }
+    };
+    accept_all(core, frozen, plan, wanted, manner, &mut report, each)?;
     if only.is_none() {
         settle(core);
     }
@@ -329,13 +330,7 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
     outcome.map(|()| report)
 }
 
-/// Whether any past-tense hook may want the entity: in a transaction a later change of it may decide which.
-fn wants_any_hook(core: &Core, change: &Change) -> bool {
-    let table = core.runtime.registered(change.place.table as usize);
-    !core.without_hooks && table.is_some_and(|table| table.may_have(after::any()))
-}
-
-fn wants_hooks(core: &Core, change: &Change) -> bool {
-    let table = core.runtime.registered(change.place.table as usize);
-    !core.without_hooks && table.is_some_and(|table| table.may_have(after::bits(change.operation)))
+/// Whether any of these past-tense hooks may want the entity.
+fn wants(core: &Core, table: &Registered, hooks: u32) -> bool {
+    !core.without_hooks && table.may_have(hooks)
 }

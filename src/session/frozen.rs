@@ -1,6 +1,7 @@
 //! What was frozen: the changes of a flush with their values, as statements, events and acceptance ask for them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::committed::Operation;
 use super::core::Place;
@@ -18,27 +19,51 @@ pub(crate) struct Change {
     pub(crate) key: Value,
     /// The version that the row must still have.
     pub(crate) version: Option<Value>,
-    /// The columns that the statement writes.
-    pub(crate) columns: ColumnSet,
-    /// Those of them whose new values are kept: all, but for a row that is [`written`](Change::written).
-    pub(crate) kept: ColumnSet,
-    /// The new values that are kept, in the order of the columns.
-    pub(crate) new: Range<usize>,
+    /// Which columns it is about.
+    pub(crate) shape: Arc<Shape>,
+    /// Its values.
+    pub(super) values: Extent,
     /// All new values, in [`Queueing::rows`]; empty where that is not done.
     pub(crate) written: Range<usize>,
-    /// Of an update: their old values, where it is `told` or the table has unique indexes. Of a delete: those of
-    /// [`given_up`](super::changes::given_up).
-    pub(crate) old: Range<usize>,
-    /// Columns that an update leaves alone, in unique indexes of which it writes others.
-    pub(crate) beside_columns: ColumnSet,
-    /// Their values.
-    pub(crate) beside: Range<usize>,
-    /// The columns that the entity gets back from the frozen values.
-    pub(crate) managed: ColumnSet,
     /// Whether an update's values are asked for once its statement has run: by events, or by who queues it.
     pub(crate) told: bool,
     /// Other entities that its references wait for, in [`Frozen::pending`].
     pub(crate) pending: Range<usize>,
+}
+
+/// The columns of a change; most changes of a flush share them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Those that the statement writes.
+    pub(crate) columns: ColumnSet,
+    /// Those of them whose new values are kept: all, but for a row that is [`written`](Change::written).
+    pub(crate) kept: ColumnSet,
+    /// Those that an update leaves alone, in unique indexes of which it writes others.
+    pub(crate) beside: ColumnSet,
+    /// Those that the entity gets back from the frozen values.
+    pub(crate) managed: ColumnSet,
+}
+
+/// Where the values of a change stand in [`Frozen::values`]: one kind after the other. A table has at most 256 columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    first: usize,
+    new: u16,
+    old: u16,
+    beside: u16,
+}
+
+impl Extent {
+    /// From the first value on so many new ones, then old ones, then those beside.
+    pub(super) fn from(first: usize, new: usize, old: usize, beside: usize) -> Self {
+        let count = |values| u16::try_from(values).unwrap_or(u16::MAX);
+        Extent {
+            first,
+            new: count(new),
+            old: count(old),
+            beside: count(beside),
+        }
+    }
 }
 
 /// A reference to an entity that the same flush inserts.
@@ -57,6 +82,8 @@ pub(crate) struct Frozen {
     pub(crate) changes: Vec<Change>,
     pub(crate) values: Vec<Value>,
     pub(crate) pending: Vec<Pending>,
+    /// The columns of the change that was frozen last.
+    shape: Arc<Shape>,
     /// Room to work in: empty between two changes.
     pub(super) spare: Vec<Value>,
     /// The time that the whole flush writes into its timestamp columns.
@@ -78,14 +105,38 @@ impl Change {
 
     /// Whether nobody needs its new values once they are bound.
     pub(super) fn is_spent(&self) -> bool {
-        !self.told && !self.managed.meets(&self.kept)
+        !self.told && !self.gives_back_kept()
+    }
+
+    /// Whether the entity gets back any of the new values that are kept.
+    fn gives_back_kept(&self) -> bool {
+        self.shape.managed.meets(&self.shape.kept)
+    }
+
+    /// The new values that are kept, in the order of the columns.
+    pub(crate) fn new(&self) -> Range<usize> {
+        let start = self.values.first;
+        start..start + usize::from(self.values.new)
+    }
+
+    /// Of an update: the old values of the columns it writes, where it is `told` or the table has unique indexes. Of a
+    /// delete: those of [`given_up`](super::changes::given_up).
+    pub(crate) fn old(&self) -> Range<usize> {
+        let start = self.new().end;
+        start..start + usize::from(self.values.old)
+    }
+
+    /// The values of the columns [beside](Shape::beside).
+    pub(crate) fn beside(&self) -> Range<usize> {
+        let start = self.old().end;
+        start..start + usize::from(self.values.beside)
     }
 
     /// Columns whose change an update's event shows, each with its place among the old and the new values.
     fn shown(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let updates = matches!(self.operation, Operation::Update | Operation::Restore);
         let internal = self.def.internal();
-        let columns = self.columns.iter().enumerate().filter(move |_| updates);
+        let columns = self.shape.columns.iter().enumerate().filter(move |_| updates);
         columns.filter(move |(_, column)| !internal.has(*column))
     }
 
@@ -96,13 +147,13 @@ impl Change {
         values: &'a mut [Value],
     ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
         self.shown().map(|(place, column)| {
-            let new = &mut values[self.new.start + place];
-            let new = if self.managed.has(column) {
+            let new = &mut values[self.new().start + place];
+            let new = if self.shape.managed.has(column) {
                 new.clone()
             } else {
                 new.take()
             };
-            (column, values[self.old.start + place].take(), new)
+            (column, values[self.old().start + place].take(), new)
         })
     }
 }
@@ -121,28 +172,36 @@ impl Frozen {
         (bytes <= KEPT).then(|| Box::new(self))
     }
 
+    /// These columns, which most often are those of the change before.
+    pub(super) fn shape(&mut self, shape: Shape) -> Arc<Shape> {
+        if *self.shape != shape {
+            self.shape = Arc::new(shape);
+        }
+        self.shape.clone()
+    }
+
     /// The new value that a change writes into a column.
     pub(crate) fn new_value(&self, change: &Change, column: usize) -> Option<&Value> {
-        if !change.kept.has(column) {
+        if !change.shape.kept.has(column) {
             return None;
         }
-        let position = change.kept.iter().position(|c| c == column)?;
-        self.values.get(change.new.start + position)
+        let position = change.shape.kept.iter().position(|c| c == column)?;
+        self.values.get(change.new().start + position)
     }
 
     /// The values of rows to insert, in the order of the columns. What the entities do not get back moves: events of
     /// an insert carry no values.
     pub(crate) fn take_rows(&mut self, rows: &[usize]) -> Params {
-        let width = rows.first().map_or(0, |&i| self.changes[i].columns.len());
+        let width = rows.first().map_or(0, |&i| self.changes[i].shape.columns.len());
         let mut params = Params::with_capacity(rows.len() * width);
         for change in rows.iter().map(|&i| &self.changes[i]) {
-            let values = &mut self.values[change.new.clone()];
-            if !change.managed.meets(&change.kept) {
+            let values = &mut self.values[change.new()];
+            if !change.gives_back_kept() {
                 values.iter_mut().for_each(|value| params.push(value.take()));
                 continue;
             }
-            for (column, value) in change.kept.iter().zip(values) {
-                params.push(if change.managed.has(column) {
+            for (column, value) in change.shape.kept.iter().zip(values) {
+                params.push(if change.shape.managed.has(column) {
                     value.clone()
                 } else {
                     value.take()
@@ -157,7 +216,13 @@ impl Frozen {
         let value = |start: usize, place: usize| self.values[start + place].clone();
         let shown = change.shown();
         shown
-            .map(|(place, column)| (column, value(change.old.start, place), value(change.new.start, place)))
+            .map(|(place, column)| {
+                (
+                    column,
+                    value(change.old().start, place),
+                    value(change.new().start, place),
+                )
+            })
             .collect()
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::accept::{self, Acceptance, Accepted, Manner, Undo};
 use super::after::{self, HookFailure};
-use super::arena::{Mark, Status};
+use super::arena::{Arena, Mark, Slot, Status};
 use super::changes;
 use super::core::{Core, Place};
 use super::frozen::{Change, Frozen};
@@ -22,11 +22,13 @@ use crate::table::{RawHandle, TableDef, Value};
 /// What a flush asks of an entity's type.
 pub(crate) struct EntityOps {
     pub(crate) def: &'static TableDef,
-    /// Sorts touched slots: stored ones by key, then new ones as they came.
-    pub(crate) sort: fn(&Core, &mut Vec<u32>),
+    /// Sorts touched entities: stored ones by key, then new ones as they came. Those that are gone fall out.
+    pub(crate) sort: fn(&Core, &mut Vec<Place>),
     pub(crate) name: fn(&Core, u32) -> String,
     /// The before-hooks that these entities may ask for, as bits.
     pub(crate) before_hooks: fn(&Core, &[Place]) -> u32,
+    /// Whether any of these entities is not just a row without changes.
+    pub(crate) any_open: fn(&Core, &[Place]) -> bool,
     pub(crate) before: fn(&mut Session<InHook>, u32) -> Result<bool>,
     pub(crate) reset: fn(&mut Core, u32),
     pub(crate) key_of: fn(&Core, RawHandle) -> Option<Value>,
@@ -72,6 +74,7 @@ impl<E: Entity> Of<E> {
         sort: sort::<E>,
         name: changes::describe::<E>,
         before_hooks: before::may_run::<E>,
+        any_open: before::any_open::<E>,
         before: before::before::<E>,
         reset: before::reset_slot::<E>,
         key_of: changes::key_of::<E>,
@@ -96,10 +99,15 @@ impl<E: Entity> Of<E> {
     };
 }
 
-fn sort<E: Entity>(core: &Core, slots: &mut Vec<u32>) {
+fn sort<E: Entity>(core: &Core, places: &mut Vec<Place>) {
     let Some(arena) = core.arena::<E>() else {
-        return slots.clear();
+        return places.clear();
     };
+    if is_sorted(arena, places) {
+        return;
+    }
+    let table = places.first().map_or(0, |at| at.table);
+    let mut slots: Vec<u32> = places.iter().map(|at| at.slot).collect();
     let status = |slot: u32| {
         arena
             .slots
@@ -110,27 +118,46 @@ fn sort<E: Entity>(core: &Core, slots: &mut Vec<u32>) {
     slots.retain(|&slot| matches!(status(slot), Status::New | Status::Stored));
     let (mut stored, mut new): (Vec<u32>, Vec<u32>) = slots.iter().partition(|&&slot| status(slot) == Status::Stored);
     // Not the stored key, which is further away: a key that was changed ends the flush.
-    let key = |slot: u32| arena.slots[slot as usize].entity.as_ref().map(|entity| entity.key());
+    let key = |slot: u32| arena.slots[slot as usize].key();
     stored.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
     stored.dedup();
     // A slot may be listed twice when it was freed and used again.
     new.sort_by_key(|&slot| arena.slots[slot as usize].born);
     new.dedup();
     stored.append(&mut new);
-    *slots = stored;
+    places.clear();
+    places.extend(stored.into_iter().map(|slot| Place { table, slot }));
+}
+
+/// Whether touched entities stand in their order already, each once, as most often they do.
+fn is_sorted<E: Entity>(arena: &Arena<E>, places: &[Place]) -> bool {
+    let mut last: Option<&Slot<E>> = None;
+    places.iter().all(|at| {
+        let place = arena.slots.get(at.slot as usize);
+        let Some(place) = place.filter(|place| place.touched && place.entity.is_some()) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut last, Some(place));
+        match (before, place.status) {
+            (_, Status::Free | Status::Gone) => false,
+            (None, _) => true,
+            (Some(before), Status::Stored) => before.status == Status::Stored && before.key() < place.key(),
+            (Some(before), Status::New) => before.status == Status::Stored || before.born < place.born,
+        }
+    })
 }
 
 /// What was touched but not changed needs no snapshot any more.
 fn settle<E: Entity>(core: &mut Core, places: &[Place]) {
-    let slots = &mut core.arena_mut::<E>().slots;
+    let arena = core.arena_mut::<E>();
     for at in places {
-        if let Some(place) = slots.get_mut(at.slot as usize)
+        if let Some(place) = arena.slots.get_mut(at.slot as usize)
             && place.touched
         {
             place.touched = false;
             place.mark = Mark::None;
             if place.status == Status::Stored {
-                place.original = None;
+                arena.snapshots.take(&mut place.original);
             }
         }
     }

@@ -25,7 +25,7 @@ pub(crate) struct Node<'a> {
     pub(crate) rank: u32,
     pub(crate) action: Action,
     /// The columns that it writes; changes that write others do not share a statement.
-    pub(crate) shape: ColumnSet,
+    pub(crate) shape: &'a ColumnSet,
     pub(crate) key: &'a Value,
 }
 
@@ -52,12 +52,6 @@ pub(crate) struct Plan {
 /// Orders and groups the changes, or returns the changes of a circle that cannot be broken.
 pub(crate) fn plan(nodes: &[Node<'_>], ties: &[Tie]) -> Result<Plan, Vec<usize>> {
     if ties.is_empty() {
-        if is_one_step(nodes) {
-            return Ok(Plan {
-                steps: vec![(0..nodes.len()).collect()],
-                broken: Vec::new(),
-            });
-        }
         let mut order: Vec<usize> = (0..nodes.len()).collect();
         order.sort_by(|&a, &b| compare(nodes, &[], a, b));
         return Ok(Plan {
@@ -104,13 +98,22 @@ pub(crate) fn plan(nodes: &[Node<'_>], ties: &[Tie]) -> Result<Plan, Vec<usize>>
     }
 }
 
-/// Whether all changes share a statement and stand in their order already, as most often they do.
-fn is_one_step(nodes: &[Node<'_>]) -> bool {
-    let in_order = |pair: &[Node<'_>]| {
-        let [a, b] = pair else { return true };
-        shares(a, b) && (a.action == Action::Insert || compare_keys(a.key, b.key) != Ordering::Greater)
-    };
-    !nodes.is_empty() && nodes.windows(2).all(in_order)
+/// The plan of changes without ties that all share a statement and stand in their order already, as most often they
+/// do.
+pub(crate) fn one_step<'a>(mut nodes: impl Iterator<Item = Node<'a>>) -> Option<Plan> {
+    let mut last = nodes.next()?;
+    let mut count = 1;
+    for node in nodes {
+        let in_order = node.action == Action::Insert || compare_keys(last.key, node.key) != Ordering::Greater;
+        if !in_order || !shares(&last, &node) {
+            return None;
+        }
+        (last, count) = (node, count + 1);
+    }
+    Some(Plan {
+        steps: vec![(0..count).collect()],
+        broken: Vec::new(),
+    })
 }
 
 /// Whether two changes write the same columns of the same table the same way.

@@ -40,28 +40,27 @@ pub(super) fn prepare(core: &mut Core, queueing: Option<Queueing>) -> Result<Opt
 fn collect(core: &mut Core) -> Vec<Place> {
     let runtime = core.runtime.clone();
     let mut touched = std::mem::take(&mut core.touched);
-    let mut places: Vec<Place> = Vec::with_capacity(touched.len());
-    let mut tables: Vec<u32> = touched.iter().map(|place| place.table).collect();
-    tables.sort_unstable();
-    tables.dedup();
-    tables.sort_by_key(|&table| runtime.registered(table as usize).map_or(u32::MAX, |t| t.rank));
-    for table in tables {
-        let mut slots: Vec<u32> = touched
-            .iter()
-            .filter(|place| place.table == table)
-            .map(|place| place.slot)
-            .collect();
-        match runtime.registered(table as usize) {
-            Some(registered) => (registered.ops.sort)(core, &mut slots),
-            // Told by `freeze`, which names the table.
-            None => slots.retain(|&slot| core.holds(Place { table, slot })),
+    let sort = |places: &mut Vec<Place>| match places.first().map(|at| runtime.registered(at.table as usize)) {
+        Some(Some(registered)) => (registered.ops.sort)(core, places),
+        // Told by `freeze`, which names the table.
+        _ => places.retain(|&at| core.holds(at)),
+    };
+    if touched.windows(2).all(|pair| pair[0].table == pair[1].table) {
+        sort(&mut touched);
+    } else {
+        let mut tables: Vec<u32> = touched.iter().map(|place| place.table).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        tables.sort_by_key(|&table| runtime.registered(table as usize).map_or(u32::MAX, |t| t.rank));
+        let all = std::mem::take(&mut touched);
+        for table in tables {
+            let mut places: Vec<Place> = all.iter().filter(|place| place.table == table).copied().collect();
+            sort(&mut places);
+            touched.append(&mut places);
         }
-        places.extend(slots.into_iter().map(|slot| Place { table, slot }));
     }
-    touched.clear();
-    touched.extend_from_slice(&places);
-    core.touched = touched;
-    places
+    core.touched.clone_from(&touched);
+    touched
 }
 
 /// Freezes everything that was touched, by the hooks too.
@@ -106,21 +105,23 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
             .registered(change.place.table as usize)
             .map_or(u32::MAX, |t| t.rank)
     };
-    let nodes: Vec<Node<'_>> = frozen
-        .changes
-        .iter()
-        .map(|change| Node {
-            rank: rank(change),
-            action: match change.operation {
-                Operation::Insert => Action::Insert,
-                Operation::Update | Operation::Trash | Operation::Restore => Action::Update,
-                Operation::Delete | Operation::ForceDelete => Action::Delete,
-            },
-            shape: change.columns,
-            key: &change.key,
-        })
-        .collect();
+    let nodes = frozen.changes.iter().map(|change| Node {
+        rank: rank(change),
+        action: match change.operation {
+            Operation::Insert => Action::Insert,
+            Operation::Update | Operation::Trash | Operation::Restore => Action::Update,
+            Operation::Delete | Operation::ForceDelete => Action::Delete,
+        },
+        shape: &change.shape.columns,
+        key: &change.key,
+    });
     let (ties, why) = ties(frozen);
+    if ties.is_empty()
+        && let Some(plan) = plan::one_step(nodes.clone())
+    {
+        return Ok((plan, Vec::new()));
+    }
+    let nodes: Vec<Node<'_>> = nodes.collect();
     let plan = plan::plan(&nodes, &ties).map_err(|circle| {
         let name = |&i: &usize| {
             let change: &Change = &frozen.changes[i];

@@ -4,6 +4,7 @@
 use super::accept::Accepted;
 use super::committed::Operation;
 use super::frozen::{Change, Frozen};
+use super::plan::Plan;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::runtime::{Registered, Routed, Runtime};
@@ -50,7 +51,7 @@ struct Told<'a> {
 
 /// The columns of a change that events show.
 fn shown(change: &Change) -> ColumnSet {
-    change.columns.without(&change.def.internal())
+    change.shape.columns.without(&change.def.internal())
 }
 
 /// Whether a flush has events of durable streams, which are written in its transaction.
@@ -66,24 +67,26 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
         })
 }
 
-/// The events of frozen changes whose statements have run, in this order. The values that events show move into them,
+/// The events of frozen changes whose statements have run, in the order of the plan. The values that events show move into them,
 /// but for those that the entities get back.
-pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, order: impl Iterator<Item = usize>) -> Result<Events> {
+pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> Result<Events> {
     let mut events = Events::new(runtime);
     let Frozen { changes, values, .. } = frozen;
-    for change in order.map(|i| &changes[i]) {
-        let Some(table) = runtime.registered(change.place.table as usize) else {
+    for step in &plan.steps {
+        // All changes of a step are of one table.
+        let table = step.first().map(|&i| changes[i].place.table as usize);
+        let table = table.and_then(|table| runtime.registered(table));
+        let Some(table) = table.filter(|table| !table.streams.is_empty()) else {
             continue;
         };
-        if table.streams.is_empty() {
-            continue;
+        for change in step.iter().map(|&i| &changes[i]) {
+            let told = Told {
+                operation: change.operation,
+                key: &change.key,
+                changed: shown(change),
+            };
+            events.add(table, &told, change.take_visible(values))?;
         }
-        let told = Told {
-            operation: change.operation,
-            key: &change.key,
-            changed: shown(change),
-        };
-        events.add(table, &told, change.take_visible(values))?;
     }
     Ok(events)
 }

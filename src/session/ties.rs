@@ -86,18 +86,16 @@ fn references(frozen: &Frozen, found: &mut Found) {
 
 /// Whether any row is deleted or leaves a unique value behind: without that nothing can collide in order.
 fn gives_something_up(frozen: &Frozen) -> bool {
-    frozen
-        .changes
-        .iter()
-        .any(|change| change.is_delete() || (!change.is_insert() && change.columns.meets(&unique_columns(change.def))))
+    frozen.changes.iter().any(|change| {
+        change.is_delete() || (!change.is_insert() && change.shape.columns.meets(&unique_columns(change.def)))
+    })
 }
 
 /// Whether any row takes a key or a unique value.
 fn takes_something(frozen: &Frozen) -> bool {
-    frozen
-        .changes
-        .iter()
-        .any(|change| change.is_insert() || (!change.is_delete() && change.columns.meets(&unique_columns(change.def))))
+    frozen.changes.iter().any(|change| {
+        change.is_insert() || (!change.is_delete() && change.shape.columns.meets(&unique_columns(change.def)))
+    })
 }
 
 /// Whether a row is deleted of a table that refers to itself, or to another that refers back.
@@ -156,7 +154,7 @@ fn children(frozen: &Frozen, found: &mut Found) {
     }
     for (before, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
         let columns = given_up(change.def);
-        for (value, column) in frozen.values[change.old.clone()].iter().zip(columns.iter()) {
+        for (value, column) in frozen.values[change.old()].iter().zip(columns.iter()) {
             let about = &change.def.columns[column];
             let Some(reference) = about.reference else { continue };
             if let Some(&after) = parents.get(&((reference.table)().name, folded(value))) {
@@ -203,11 +201,11 @@ fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Optio
     let kept = if change.is_delete() {
         given_up(change.def)
     } else {
-        change.kept
+        change.shape.kept
     };
     let (range, there) = match side {
-        Side::Old => (change.old.clone(), !change.is_insert()),
-        Side::New => (change.new.clone(), !change.is_delete()),
+        Side::Old => (change.old(), !change.is_insert()),
+        Side::New => (change.new(), !change.is_delete()),
     };
     if !there || !index.iter().any(|&column| kept.has(column)) {
         return None;
@@ -216,8 +214,8 @@ fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Optio
     for &column in index {
         let (columns, start) = if kept.has(column) {
             (&kept, range.start)
-        } else if change.beside_columns.has(column) {
-            (&change.beside_columns, change.beside.start)
+        } else if change.shape.beside.has(column) {
+            (&change.shape.beside, change.beside().start)
         } else {
             return None;
         };
@@ -245,7 +243,7 @@ pub(super) fn parking_place(change: &Change, index: &[usize]) -> Option<(usize, 
     let own = |column: &&usize| {
         let about = &change.def.columns[**column];
         let checked = about.reference.is_some_and(|reference| reference.constraint.is_some());
-        change.columns.has(**column) && (about.nullable || !checked)
+        change.shape.columns.has(**column) && (about.nullable || !checked)
     };
     index
         .iter()

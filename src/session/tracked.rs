@@ -14,7 +14,7 @@ use crate::table::Handle;
 /// [`Session::attach`] brings it back, into any session of the engine.
 pub struct Tracked<E> {
     entity: E,
-    original: Option<Box<E>>,
+    original: Option<E>,
     stored: bool,
 }
 
@@ -48,7 +48,7 @@ impl<E: Clone> DerefMut for Tracked<E> {
     /// Keeps a snapshot at the first mutable access.
     fn deref_mut(&mut self) -> &mut E {
         if self.stored && self.original.is_none() {
-            self.original = Some(Box::new(self.entity.clone()));
+            self.original = Some(self.entity.clone());
         }
         &mut self.entity
     }
@@ -63,7 +63,7 @@ impl<Phase> Session<Phase> {
     pub fn detach<E: Entity>(&mut self, handle: Handle<E>) -> Result<Tracked<E>> {
         let slot = self.core.check(handle)?;
         let stored = self.core.arena_mut::<E>().slots[slot as usize].status == Status::Stored;
-        let original = self.core.arena_mut::<E>().slots[slot as usize].original.clone();
+        let original = self.core.arena_mut::<E>().original(slot).cloned();
         let entity = self.evict(handle)?;
         Ok(Tracked {
             entity,
@@ -82,7 +82,7 @@ impl<Phase> Session<Phase> {
             return Ok(self.core.insert(tracked.entity));
         }
         let arena = self.core.arena_mut::<E>();
-        let key = tracked.original.as_deref().unwrap_or(&tracked.entity).key();
+        let key = tracked.original.as_ref().unwrap_or(&tracked.entity).key();
         if arena.locate(key).is_some() {
             let reason = "the session holds the same row already";
             return Err(Error::new(ErrorKind::Handle {

@@ -66,7 +66,7 @@ pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -
                 // `deleted` is given the entity as it stood in the session, edits that were never stored included.
                 let row = (table.ops.row)(core, change.place.slot, change.is_delete());
                 for &(column, reference) in &references {
-                    if (change.is_delete() || change.columns.has(column))
+                    if (change.is_delete() || change.shape.columns.has(column))
                         && let Some(value) = row.get(column).filter(|value| !value.is_null())
                     {
                         draft.reads.push(touch_row((reference.table)().name, value));
@@ -93,7 +93,7 @@ pub(super) fn events(runtime: &Runtime, frozen: &Frozen, plan: &Plan, recorders:
             continue;
         }
         let changes = frozen.visible(change);
-        let changed = change.columns.without(&change.def.internal());
+        let changed = change.shape.columns.without(&change.def.internal());
         let flush = flush_type(change.operation);
         let draft = &mut recorders.of(runtime, table.mysql)?.draft;
         for routed in &table.streams {
@@ -169,8 +169,8 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
 }
 
 fn written<'a>(frozen: &'a Frozen, change: &Change) -> Vec<(usize, &'a Value)> {
-    let new = &frozen.values[change.new.clone()];
-    change.columns.iter().zip(new).collect()
+    let new = &frozen.values[change.new()];
+    change.shape.columns.iter().zip(new).collect()
 }
 
 /// How an operation is written.

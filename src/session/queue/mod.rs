@@ -19,12 +19,11 @@ use super::accept::{Manner, accept_all};
 use super::core::Core;
 use super::execute::Failed;
 use super::flush::FlushReport;
-use super::frozen::Change;
 use super::prepare::{self, Prepared};
 use super::run::execute_all;
 use crate::error::{Error, ErrorKind, Result};
 use crate::redis::{Commands, Failure, Reply};
-use crate::runtime::{QueueSettings, Runtime};
+use crate::runtime::{QueueSettings, Registered, Runtime};
 use crate::step::Step;
 use crate::stream::operation::QUEUE;
 use crate::stream::wire::{Pieces, WrittenRows};
@@ -79,20 +78,11 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         events,
         ..FlushReport::default()
     };
-    let manner = |_: &Core, _: &Change| Manner {
+    let manner = |_: &Core, _: &Registered, _| Manner {
         undoable: false,
         hooks: false,
     };
-    accept_all(
-        core,
-        &frozen,
-        &plan,
-        |_| true,
-        manner,
-        |_, _, change, _| {
-            report.count(change.operation);
-        },
-    )?;
+    accept_all(core, &frozen, &plan, |_| true, manner, &mut report, |_, _, _, _, _| ())?;
     prepare::settle(core);
     core.spare = frozen.emptied();
     Ok(report)

@@ -95,7 +95,7 @@ impl Target for Recorder {
         self.inserted.extend(rows.first().map(|&first| (first, query)));
         match &frozen.queueing {
             Some(queueing) if rows.iter().all(|&i| !frozen.changes[i].written.is_empty()) => {
-                let count = rows.len() * rows.first().map_or(0, |&i| frozen.changes[i].columns.len());
+                let count = rows.len() * rows.first().map_or(0, |&i| frozen.changes[i].shape.columns.len());
                 // Most often they stand one after the other already.
                 let mut places: Vec<Range<usize>> = Vec::with_capacity(1);
                 for place in rows.iter().map(|&i| &frozen.changes[i].written) {
