@@ -63,7 +63,7 @@ pub(crate) fn most_inserted(flavour: Flavour) -> usize {
 
 /// How many of the rows that are left the next INSERT takes: all if they are few altogether, so that they need no
 /// transaction; else the greatest of few sizes, because a statement of a new size must be prepared first.
-pub(super) fn inserted(all: usize, left: usize, most: usize) -> usize {
+pub(crate) fn inserted(all: usize, left: usize, most: usize) -> usize {
     let take = left.min(most);
     if all <= EXACT || take <= 8 {
         return take;

@@ -198,27 +198,15 @@ fn an_operation_that_was_queued_twice_is_executed_and_told_once() {
     let row = session.insert(counter("a"));
     session.flush_async().unwrap();
     let insert = entries(&world, QUEUE).remove(0);
-    // As when the answer was lost with the connection and it was given again.
-    let again = |entry: &std::collections::BTreeMap<String, Vec<u8>>| {
-        let mut connection = world.database.redis().unwrap();
-        let _: String = headwater_testkit::redis::cmd("XADD")
-            .arg(QUEUE)
-            .arg(&["*", "s"])
-            .arg(&entry["s"])
-            .arg("e")
-            .arg(&entry["e"])
-            .query(&mut connection)
-            .unwrap();
-    };
-    again(&insert);
+    again(&world, &insert);
     session[row].value = 1;
     session.flush_async().unwrap();
     let update = entries(&world, QUEUE).remove(2);
     let mut consumer = world.engine.async_consumer().unwrap();
     assert_eq!(drain(&mut consumer), 3);
     // And when it comes after the first is long done.
-    again(&insert);
-    again(&update);
+    again(&world, &insert);
+    again(&world, &update);
     assert_eq!(drain(&mut consumer), 2);
     assert_eq!(world.rows("SELECT name, value FROM counters"), ["a|1"]);
     assert_eq!(world.events(), ["counters 1 Insert", "counters 1 Update value: 0 -> 1"]);

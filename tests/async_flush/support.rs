@@ -215,3 +215,16 @@ pub(crate) fn raw(sql: &str) -> Vec<u8> {
 pub(crate) fn sql(world: &World, statements: &[&str]) {
     common::sql(&world.database, statements);
 }
+
+/// Queues an operation a second time, as when the answer was lost with the connection and it was given again.
+pub(crate) fn again(world: &World, entry: &BTreeMap<String, Vec<u8>>) {
+    let mut connection = world.database.redis().unwrap();
+    let _: String = redis::cmd("XADD")
+        .arg(QUEUE)
+        .arg(&["*", "s"])
+        .arg(&entry["s"])
+        .arg("e")
+        .arg(&entry["e"])
+        .query(&mut connection)
+        .unwrap();
+}

@@ -1,7 +1,8 @@
 //! Executes operations of one pool in one transaction, with what tells that they were.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use super::done::{self, Known};
 use super::publish;
 use super::statements::Runner;
 use super::tables::{DONE, LEASE};
@@ -52,10 +53,6 @@ pub(super) type Entry<'a> = (Order, &'a Item);
 
 /// How often a deadlock is met before others have their turn.
 const TRIES: u32 = 3;
-/// The most ids in one statement.
-const IDS: usize = 1000;
-/// How many operations are looked at together, whether they were executed long ago.
-pub(super) const PAGE: u64 = 10_000;
 
 impl Executor<'_> {
     /// Says in the database that this lease counts from now on. It waits for the transactions of the lease before.
@@ -93,29 +90,24 @@ impl Executor<'_> {
 
     fn attempt(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<Outcome, Trouble> {
         self.begin(connection)?;
-        let mut known = Known::new();
-        if entries.iter().any(|(_, item)| item.maybe_done) {
-            known = self.known(connection, entries)?;
-        }
+        // Also those that were never read before: an operation may have two entries.
+        let known = done::known(connection, entries)?;
         let (mut outcome, fresh) = split(entries, &known);
         let mut executed: Vec<Entry<'_>> = Vec::new();
         if !fresh.is_empty() {
             match self.together(connection, &fresh) {
                 Ok(()) => executed = fresh,
-                Err(Trouble::Error(error)) if connection.is_broken() || error.is_deadlock() => return Err(error.into()),
-                Err(Trouble::Error(_)) => {
+                Err(error) if connection.is_broken() || error.is_deadlock() => return Err(error.into()),
+                Err(_) => {
                     // One of them, and it is not to take the others with it: each by itself.
                     if connection.in_transaction() {
                         connection.rollback();
                     }
                     self.begin(connection)?;
-                    let known = self.known(connection, entries)?;
-                    let (again, fresh) = split(entries, &known);
-                    outcome = again;
                     executed = self.apart(connection, &fresh, &mut outcome)?;
                 }
-                Err(fenced) => return Err(fenced),
             }
+            done::note(connection, &executed)?;
         }
         let items: Vec<&Item> = executed.iter().map(|(_, item)| *item).collect();
         publish::write_durable(self.runtime, connection, &items)?;
@@ -140,28 +132,12 @@ impl Executor<'_> {
         if ours { Ok(()) } else { Err(Trouble::Fenced) }
     }
 
-    /// Those that are executed already, each with the entry that it was executed for.
-    fn known(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<Known> {
-        let mut known = Known::new();
-        for entries in entries.chunks(IDS) {
-            let places = vec!["?"; entries.len()].join(",");
-            let mut params = Params::with_capacity(entries.len());
-            entries
-                .iter()
-                .for_each(|(_, item)| params.push(Value::Text(item.id.clone())));
-            let sql = format!("SELECT `id`,`entry` FROM `{DONE}` WHERE `id` IN ({places})");
-            connection.select(&sql, params, DONE, &mut |row| {
-                let values = row.values();
-                known.insert(text(values.first()).to_vec(), text(values.get(1)).to_vec());
-                Ok(())
-            })?;
+    /// Executes all, or nothing that counts.
+    fn together(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<()> {
+        let mut ids = HashSet::with_capacity(entries.len());
+        if !entries.iter().all(|(_, item)| ids.insert(item.id.as_str())) {
+            return Err(Error::config("an operation stands in the queue twice"));
         }
-        Ok(known)
-    }
-
-    /// Executes all, with one row for each that tells so, or nothing.
-    fn together(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<(), Trouble> {
-        self.note_done(connection, entries)?;
         let mut runner = Runner::new(self.runtime, connection);
         for (_, item) in entries {
             runner.run(&item.operation)?;
@@ -194,7 +170,6 @@ impl Executor<'_> {
                 continue;
             }
             connection.run("SAVEPOINT headwater_async")?;
-            self.note_done(connection, &[(*order, item)])?;
             let mut runner = Runner::one_by_one(self.runtime, connection);
             let ran = runner.run(&item.operation).and_then(|()| runner.finish());
             match ran {
@@ -211,48 +186,9 @@ impl Executor<'_> {
         Ok(executed)
     }
 
-    fn note_done(&self, connection: &mut Connection, entries: &[Entry<'_>]) -> Result<()> {
-        for entries in entries.chunks(IDS) {
-            let rows = vec!["(?,?,UTC_TIMESTAMP(6))"; entries.len()].join(",");
-            let mut params = Params::with_capacity(entries.len() * 2);
-            for ((entry, _), item) in entries {
-                params.push(Value::Text(item.id.clone()));
-                params.push(Value::Text(entry.to_string()));
-            }
-            let sql = format!("INSERT INTO `{DONE}` (`id`,`entry`,`done_at`) VALUES {rows}");
-            connection.execute(&sql, params, DONE)?;
-        }
-        Ok(())
-    }
-
-    /// Forgets what was executed longer ago than this, of a page of those behind an id: the page's last id, where more
-    /// may follow, and how many were forgotten.
-    //
-    // Without an index on the time, which would make noting an operation twice as dear. Ids begin with the time at
-    // which an operation was queued, so that what is old stands together.
+    /// Forgets rows of a page that are older than this; see [`done::purge`].
     pub(super) fn purge(&self, after: &str, keep: std::time::Duration) -> Result<(Option<String>, u64)> {
-        let mut connection = self.connect()?;
-        let mut last = None;
-        let sql = format!(
-            "SELECT `id` FROM `{DONE}` WHERE `id` > ? ORDER BY `id` LIMIT 1 OFFSET {}",
-            PAGE - 1
-        );
-        connection.select(&sql, Params::of([Value::Text(after.to_owned())]), DONE, &mut |row| {
-            last = Some(String::from_utf8_lossy(text(row.values().first())).into_owned());
-            Ok(())
-        })?;
-        let mut sql =
-            format!("DELETE FROM `{DONE}` WHERE `id` > ? AND `done_at` < UTC_TIMESTAMP(6) - INTERVAL ? SECOND");
-        let mut params = Params::of([
-            Value::Text(after.to_owned()),
-            Value::UInt(keep.as_secs().min(100 * 365 * 86_400)),
-        ]);
-        if let Some(last) = &last {
-            sql.push_str(" AND `id` <= ?");
-            params.push(Value::Text(last.clone()));
-        }
-        let forgotten = connection.execute(&sql, params, DONE)?.matched;
-        Ok((last, forgotten))
+        done::purge(&mut *self.connect()?, after, keep)
     }
 }
 
@@ -265,16 +201,13 @@ pub(super) fn is_own(error: &Error) -> bool {
     }
 }
 
-/// What is executed already, by id, with the entry that it was executed for.
-type Known = HashMap<Vec<u8>, Vec<u8>>;
-
 /// Those that are executed already, and the others.
 fn split<'a>(entries: &[Entry<'a>], known: &Known) -> (Outcome, Vec<Entry<'a>>) {
     let (mut outcome, mut fresh) = (Outcome::default(), Vec::with_capacity(entries.len()));
     for (order, item) in entries {
-        match known.get(item.id.as_bytes()) {
+        match known.get(&item.id) {
             None => fresh.push((*order, *item)),
-            Some(entry) if *entry == order.0.to_string().into_bytes() => outcome.done.push(*order),
+            Some(entry) if *entry == order.0.to_string() => outcome.done.push(*order),
             Some(_) => outcome.doubles.push(*order),
         }
     }

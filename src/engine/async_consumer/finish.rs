@@ -76,12 +76,6 @@ impl AsyncConsumer {
     pub(super) fn finish(&mut self, done: &[Order]) -> Result<()> {
         self.runtime.steps.at(Step::AsyncCommitted);
         let Some(state) = &mut self.state else { return Ok(()) };
-        // Whatever fails from here on: they are committed.
-        for order in done {
-            if let Some(item) = state.work.items.get_mut(order) {
-                item.maybe_done = true;
-            }
-        }
         let mut sorted = done.to_vec();
         sorted.sort_unstable();
         let items: Vec<&Item> = sorted.iter().filter_map(|order| state.work.items.get(order)).collect();

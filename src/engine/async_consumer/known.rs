@@ -61,7 +61,7 @@ impl AsyncConsumer {
         loop {
             let (next, pending) = self.queue.recover(after, PAGE)?;
             for pending in pending {
-                self.admit(Queued::new(pending.entry), true)?;
+                self.admit(Queued::new(pending.entry))?;
             }
             match next {
                 Some(id) => after = Some(id),
@@ -81,7 +81,7 @@ impl AsyncConsumer {
             let (next, pending) = self.queue.claim(idle, after, count)?;
             taken += pending.len();
             for pending in pending {
-                self.admit(Queued::new(pending.entry), true)?;
+                self.admit(Queued::new(pending.entry))?;
             }
             match next {
                 Some(id) => after = Some(id),
@@ -104,7 +104,7 @@ impl AsyncConsumer {
         let read = entries.len();
         let mut buried = 0;
         for entry in entries {
-            buried += usize::from(!self.admit(entry, false)?);
+            buried += usize::from(!self.admit(entry)?);
         }
         Ok((read, buried))
     }
@@ -116,14 +116,14 @@ impl AsyncConsumer {
     }
 
     /// Takes an entry in; `false` when it cannot be executed, ever: it is a dead letter then.
-    pub(super) fn admit(&mut self, queued: Queued, maybe_done: bool) -> Result<bool> {
+    pub(super) fn admit(&mut self, queued: Queued) -> Result<bool> {
         let order = (queued.entry.id, Source::Queue);
         let Some(state) = &mut self.state else { return Ok(true) };
         if state.work.items.contains_key(&order) {
             return Ok(true);
         }
         let origin = queued.entry.id;
-        match self.item(queued, origin, maybe_done) {
+        match self.item(queued, origin) {
             Ok(item) => {
                 if let Some(state) = &mut self.state {
                     state.work.items.insert(order, item);
@@ -146,7 +146,7 @@ impl AsyncConsumer {
     }
 
     /// An entry as something to execute, or why it is none, with what has to wait for it.
-    pub(super) fn item(&self, queued: Queued, origin: EntryId, maybe_done: bool) -> Result<Item, (Error, Touches)> {
+    pub(super) fn item(&self, queued: Queued, origin: EntryId) -> Result<Item, (Error, Touches)> {
         let operation = queued.operation.map_err(|error| (error, Touches::default()))?;
         let bytes = queued.entry.field(b"s").map_or(0, <[u8]>::len);
         let touches = touches_of(&operation);
@@ -177,7 +177,6 @@ impl AsyncConsumer {
             attempts: 0,
             first_ms: now_ms(),
             not_before: None,
-            maybe_done,
         })
     }
 
@@ -207,7 +206,7 @@ impl AsyncConsumer {
         {
             let order = (origin, Source::Letter(entry.id));
             let letter = entry.id;
-            match self.item(Queued::new(entry), origin, true) {
+            match self.item(Queued::new(entry), origin) {
                 Ok(item) if replay => again.push((order, Item { attempts, ..item })),
                 Ok(Item { touches, .. }) | Err((_, touches)) if !replay => {
                     letters.insert(order, without_anything(touches));

@@ -177,15 +177,7 @@ impl AsyncConsumer {
                 self.state = None;
                 Ok(None)
             }
-            Err(Trouble::Error(error)) => {
-                // After a lost COMMIT they may be done.
-                for order in batch {
-                    if let Some(item) = state.work.items.get_mut(order) {
-                        item.maybe_done = true;
-                    }
-                }
-                Err(error)
-            }
+            Err(Trouble::Error(error)) => Err(error),
         }
     }
 }

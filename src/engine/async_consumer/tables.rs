@@ -1,7 +1,8 @@
 //! The two tables that the consumer keeps in each database.
 
 /// The operations that were executed, so that none is executed twice, each with the entry of the queue that it was
-/// executed for: an operation may have two, when the answer to the first was lost.
+/// executed for: an operation may have two, when the answer to the first was lost. A row has many of a transaction
+/// (`done.rs`).
 pub(super) const DONE: &str = "_headwater_async_done";
 /// Who may execute the operations of a queue.
 pub(super) const LEASE: &str = "_headwater_async_lease";
@@ -10,7 +11,8 @@ pub(super) const LEASE: &str = "_headwater_async_lease";
 pub(in crate::engine) fn tables() -> Vec<(String, String)> {
     let text = "VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
     let done = format!(
-        "CREATE TABLE IF NOT EXISTS `{DONE}` (\n  `id` {text},\n  `entry` {text},\n  `done_at` DATETIME(6) NOT NULL,\n  PRIMARY KEY (`id`)\n\
+        "CREATE TABLE IF NOT EXISTS `{DONE}` (\n  `last` {text},\n  `first` {text},\n  `operations` MEDIUMTEXT CHARACTER SET ascii COLLATE \
+         ascii_bin NOT NULL,\n  `done_at` DATETIME(6) NOT NULL,\n  PRIMARY KEY (`last`)\n\
          ) ENGINE=InnoDB"
     );
     let lease = format!(

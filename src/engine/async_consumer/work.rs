@@ -32,8 +32,6 @@ pub(super) struct Item {
     pub(super) first_ms: u64,
     /// When it is tried again.
     pub(super) not_before: Option<Instant>,
-    /// It may have been executed before.
-    pub(super) maybe_done: bool,
     pub(super) bytes: usize,
 }
 
@@ -161,7 +159,6 @@ mod tests {
             attempts: 0,
             first_ms: 0,
             not_before: None,
-            maybe_done: false,
             bytes: 1,
         }
     }

@@ -8,6 +8,9 @@ use crate::stream::operation::{OWN, Operation, Own, QueuedChange, QueuedQuery, Q
 use crate::stream::param::Param;
 use crate::table::{ColumnDef, SqlType, Value};
 
+/// The longest id of an operation, in letters of ASCII.
+const LONGEST_ID: usize = 100;
+
 /// Reads an operation.
 ///
 /// # Errors
@@ -123,6 +126,11 @@ impl Reader<'_> {
         }
         if own.id.is_empty() {
             return Err(malformed("an operation without its id"));
+        }
+        // As long as the column that remembers it, and without what separates ids there.
+        if own.id.len() > LONGEST_ID || !own.id.bytes().all(|letter| letter.is_ascii_graphic()) {
+            let reason = format!("{:?} is no id of an operation", Value::Text(own.id).brief());
+            return Err(malformed(reason));
         }
         Ok(own)
     }
@@ -285,6 +293,19 @@ mod tests {
         assert_eq!(changed.written, [(2, Param::new('s', "Ann"))]);
         // Six values are no row of this table; and there is no such statement.
         assert!(rows(0).is_empty() && rows(1).is_empty());
+    }
+
+    #[test]
+    fn an_id_that_could_not_be_remembered_is_refused() {
+        let with = |id: &str| {
+            let draft = Draft::new(Wire::Documented);
+            read_operation(&draft.finish("default", id).unwrap().concat())
+        };
+        assert_eq!(with("a-b_9").unwrap().own.unwrap().id, "a-b_9");
+        assert!(with(&"x".repeat(LONGEST_ID)).is_ok());
+        for id in ["", "a b", "a\nb", "é", "a\0", &"x".repeat(LONGEST_ID + 1)] {
+            assert!(with(id).is_err(), "{id:?}");
+        }
     }
 
     #[test]
