@@ -103,26 +103,25 @@ impl Link {
     /// the client's answer at once, or what it answered instead.
     pub(crate) fn run_reading(&mut self, commands: &Commands, block: Duration) -> Result<(Vec<Reply>, Read), Failure> {
         self.send(commands, block)?;
-        let mut replies = Vec::with_capacity(commands.count());
-        for _ in 1..commands.count() {
+        self.take_reading(commands.count())
+    }
+
+    /// Sends commands of which the last reads one stream; the answers are taken later, by
+    /// [`take_reading`](Link::take_reading): until then the link counts as broken.
+    pub(crate) fn begin_reading(&mut self, commands: &Commands) -> Result<(), Failure> {
+        self.send(commands, Duration::ZERO)
+    }
+
+    /// Takes the answers to so many commands that were begun.
+    pub(crate) fn take_reading(&mut self, commands: usize) -> Result<(Vec<Reply>, Read), Failure> {
+        let mut replies = Vec::with_capacity(commands);
+        for _ in 1..commands {
             replies.push(self.receive()?);
         }
-        Ok((replies, self.take_reading()?))
-    }
-
-    /// Sends a command that reads one stream; its answer is taken later, by [`take_reading`](Link::take_reading): until
-    /// then the link counts as broken.
-    pub(crate) fn begin_reading(&mut self, command: &Commands) -> Result<(), Failure> {
-        debug_assert_eq!(command.count(), 1);
-        self.send(command, Duration::ZERO)
-    }
-
-    /// Takes the answer to a command that was begun.
-    pub(crate) fn take_reading(&mut self) -> Result<Read, Failure> {
         let read = self.transport.receive_entries();
         let read = read.map_err(|fault| unread(&self.pool, fault))?;
         self.arrived();
-        Ok(read)
+        Ok((replies, read))
     }
 
     /// Sends commands whose answers must be [`receive`](Link::receive)d then.

@@ -57,6 +57,10 @@ pub(crate) struct Queue {
     ahead: Vec<Queued>,
     /// The answer to such a question was lost: what is pending may be more than anybody knows.
     missed: bool,
+    /// Entries that are done with.
+    finished: Vec<EntryId>,
+    /// Those of them that are acknowledged with the question, unless its answer is lost.
+    sent: Vec<EntryId>,
     token: String,
     /// Until when nobody else may have taken the lease.
     held_until: Option<Instant>,
@@ -69,8 +73,10 @@ pub(crate) struct Queued {
     pub(crate) operation: Result<Operation>,
 }
 
-/// The link, and what it read.
-type Answer = (Link, Result<std::result::Result<Vec<Queued>, Reply>, Failure>);
+/// What was answered to acknowledgements, and what was read.
+type Answers = (Vec<Reply>, std::result::Result<Vec<Queued>, Reply>);
+/// The link, and what it answered.
+type Answer = (Link, Result<Answers, Failure>);
 
 /// Whether the lease is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +130,8 @@ impl Queue {
             asked: None,
             ahead: Vec::new(),
             missed: false,
+            finished: Vec::new(),
+            sent: Vec::new(),
             token: ulid::Ulid::generate().to_string(),
             held_until: None,
         }
@@ -204,53 +212,95 @@ impl Queue {
             let rest = self.ahead.split_off(count.min(self.ahead.len()));
             return Ok(std::mem::replace(&mut self.ahead, rest));
         }
-        let entries = self.with_link(|group, link| {
+        let finished = std::mem::take(&mut self.finished);
+        let read = self.with_link(|group, link| {
             let mut commands = Commands::new();
+            group.pack_ack(&mut commands, &finished);
             group.pack_read(&mut commands, CONSUMER, count, (!block.is_zero()).then_some(block));
-            let (_, read) = link.run_reading(&commands, block)?;
-            read.or_else(|reply| group.read(link, reply))
-        })?;
+            let (replies, read) = link.run_reading(&commands, block)?;
+            let entries = read.or_else(|reply| group.read(link, reply))?;
+            Ok((entries, group.acked(link, &finished, replies)))
+        });
+        // Those that may not be acknowledged are so again.
+        let (entries, acked) = read.inspect_err(|_| self.finished.clone_from(&finished))?;
+        if let Err(failure) = acked {
+            self.finished = finished;
+            self.missed = true;
+            return Err(failure);
+        }
         Ok(entries.into_iter().map(Queued::new).collect())
     }
 
-    /// Asks for new entries without waiting for them: they are read and decoded while a database executes others.
+    /// Asks for new entries without waiting for them: they are read and decoded while a database executes others. What
+    /// is done with is acknowledged on the way.
     pub(crate) fn ask_ahead(&mut self, count: usize) -> Result<(), Failure> {
         if count == 0 || !self.ahead.is_empty() || self.asked.is_some() {
             return Ok(());
         }
-        self.with_link(|group, link| {
+        let finished = std::mem::take(&mut self.finished);
+        let begun = self.with_link(|group, link| {
             let mut commands = Commands::new();
+            group.pack_ack(&mut commands, &finished);
             group.pack_read(&mut commands, CONSUMER, count, None);
-            link.begin_reading(&commands)
-        })?;
-        let Some(mut link) = self.link.take() else {
-            return Ok(());
+            link.begin_reading(&commands).map(|()| commands.count())
+        });
+        self.sent = finished;
+        let (Ok(commands), Some(mut link)) = (&begun, self.link.take()) else {
+            self.take_back();
+            return begun.map(|_| ());
         };
+        let commands = *commands;
         let take = move || {
-            let read = link.take_reading();
-            let read = read.map(|read| read.map(|entries| entries.into_iter().map(Queued::new).collect()));
-            (link, read)
+            let answers = link.take_reading(commands).map(|(replies, read)| {
+                let decoded = |entries: Vec<Entry>| entries.into_iter().map(Queued::new).collect();
+                (replies, read.map(decoded))
+            });
+            (link, answers)
         };
         let thread = std::thread::Builder::new().name("headwater-queue".to_owned());
         // Without a thread the answer goes with the link.
         self.missed = true;
         self.asked = thread.spawn(take).ok();
+        if self.asked.is_none() {
+            self.take_back();
+        }
         Ok(())
+    }
+
+    /// Whether what was sent is acknowledged is not known: it is sent again.
+    fn take_back(&mut self) {
+        self.sent.append(&mut self.finished);
+        std::mem::swap(&mut self.sent, &mut self.finished);
     }
 
     /// Takes what was asked for ahead.
     fn collect(&mut self) -> Result<(), Failure> {
         let Some(thread) = self.asked.take() else { return Ok(()) };
-        let Ok((link, read)) = thread.join() else { return Ok(()) };
-        let read = read?.or_else(|reply| {
+        let collected = match thread.join() {
+            Ok((link, answers)) => answers.and_then(|answers| self.take_answers(link, answers)),
+            Err(_) => {
+                self.take_back();
+                return Ok(());
+            }
+        };
+        match collected {
+            Ok(()) => self.sent.clear(),
+            Err(_) => self.take_back(),
+        }
+        collected
+    }
+
+    fn take_answers(&mut self, mut link: Link, (replies, read): Answers) -> Result<(), Failure> {
+        let read = read.or_else(|reply| {
             let entries = self.group.read(&link, reply)?;
             Ok(entries.into_iter().map(Queued::new).collect())
         });
+        let acked = self.group.acked(&mut link, &self.sent, replies);
         let gone = read.as_ref().is_err_and(super::consumer::group::group_is_gone);
         self.link = (!gone).then_some(link);
         self.ahead.extend(read?);
         self.missed = false;
-        Ok(())
+        acked.map(|_| ())
     }
 
     /// Forgets what was asked for ahead: it is pending, and found as such.
@@ -260,12 +310,25 @@ impl Queue {
         collected
     }
 
-    /// Acknowledges and deletes entries.
-    pub(crate) fn ack(&mut self, ids: &[EntryId]) -> Result<(), Failure> {
-        if ids.is_empty() {
+    /// These are done with: they are acknowledged and deleted with the next reading, or by [`ack`](Queue::ack).
+    pub(crate) fn finished(&mut self, ids: &[EntryId]) {
+        self.finished.extend_from_slice(ids);
+    }
+
+    /// How many of those that are done with may not be acknowledged yet: the last ones.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.sent.len() + self.finished.len()
+    }
+
+    /// Acknowledges and deletes all that is done with.
+    pub(crate) fn ack(&mut self) -> Result<(), Failure> {
+        self.collect()?;
+        if self.finished.is_empty() {
             return Ok(());
         }
-        self.with_link(|group, link| group.ack(link, ids).map(|_| ()))
+        let finished = std::mem::take(&mut self.finished);
+        let acked = self.with_link(|group, link| group.ack(link, &finished).map(|_| ()));
+        acked.inspect_err(|_| self.finished = finished)
     }
 
     /// Moves an entry, as it is, to the dead letters; its id there.
@@ -351,6 +414,7 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
+        let _ = self.ack();
         self.release();
     }
 }

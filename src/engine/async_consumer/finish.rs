@@ -64,8 +64,12 @@ impl AsyncConsumer {
 
     /// Acknowledges second entries of operations; how many there were.
     pub(super) fn drop_doubles(&mut self, doubles: &[Order]) -> Result<usize> {
+        if doubles.is_empty() {
+            return Ok(0);
+        }
         let entries: Vec<EntryId> = doubles.iter().map(|(id, _)| *id).collect();
-        self.queue.ack(&entries).map_err(|failure| self.unknown(failure))?;
+        self.queue.finished(&entries);
+        self.acknowledge()?;
         if let Some(state) = &mut self.state {
             doubles.iter().for_each(|order| drop(state.work.items.remove(order)));
         }
@@ -96,30 +100,51 @@ impl AsyncConsumer {
         }
         self.runtime.steps.at(Step::AsyncPublished);
         let problems = publish::hooks(&self.runtime, &items);
-        let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
-        let (mut entries, mut letters) = (Vec::new(), Vec::new());
-        for (id, source) in done {
-            match source {
-                Source::Queue => entries.push(*id),
-                Source::Letter(letter) => letters.push(*letter),
+        problems.iter().for_each(|problem| self.tell(problem));
+        let (mut letters, mut settled) = (Vec::new(), Vec::new());
+        for order in &sorted {
+            let Some(state) = &mut self.state else { return Ok(()) };
+            let Some(item) = state.work.items.remove(order) else {
+                continue;
+            };
+            match order {
+                (entry, Source::Queue) => {
+                    self.queue.finished(&[*entry]);
+                    state.finished.push_back(item.id);
+                }
+                (_, Source::Letter(letter)) => {
+                    letters.push(*letter);
+                    settled.push(item.id);
+                }
             }
         }
-        problems.iter().for_each(|problem| self.tell(problem));
-        let acknowledged = self
-            .queue
-            .ack(&entries)
-            .and_then(|()| self.queue.settle(&letters, None).map(|_| ()));
-        acknowledged.map_err(|failure| self.unknown(failure))?;
+        let outcome = self.queue.settle(&letters, None);
+        outcome.map_err(|failure| self.unknown(failure))?;
         if let Some(state) = &mut self.state {
-            for order in done {
-                state.work.items.remove(order);
-            }
-            // What is acknowledged cannot come again.
-            state.published.forget(ids.iter().map(String::as_str));
+            state.published.forget(settled.iter().map(String::as_str));
             state.decisions = state.decisions.wrapping_sub(letters.len() as u64);
         }
-        self.runtime.steps.at(Step::AsyncAcknowledged);
+        self.forget_acknowledged();
         Ok(())
+    }
+
+    /// Acknowledges all that is done with.
+    pub(super) fn acknowledge(&mut self) -> Result<()> {
+        self.queue.ack().map_err(|failure| self.unknown(failure))?;
+        self.forget_acknowledged();
+        Ok(())
+    }
+
+    /// What is acknowledged cannot come again.
+    fn forget_acknowledged(&mut self) {
+        let Some(state) = &mut self.state else { return };
+        let acknowledged = state.finished.len().saturating_sub(self.queue.unacknowledged());
+        if acknowledged == 0 {
+            return;
+        }
+        let ids: Vec<String> = state.finished.drain(..acknowledged).collect();
+        state.published.forget(ids.iter().map(String::as_str));
+        self.runtime.steps.at(Step::AsyncAcknowledged);
     }
 
     /// Puts an operation among the dead letters, where it holds up what it touches.

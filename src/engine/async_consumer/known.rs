@@ -1,6 +1,6 @@
 //! What the holder of the lease knows: pending entries, new ones, dead letters and decisions about them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::AsyncConsumer;
@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) queue: String,
     pub(super) work: Work,
     pub(super) published: Published,
+    /// Operations of the queue that are done with and may not be acknowledged yet, in the order in which they will be.
+    pub(super) finished: VecDeque<String>,
     /// In which databases this lease counts.
     pub(super) fenced: HashSet<usize>,
     /// The decisions about dead letters that are known.
@@ -35,10 +37,13 @@ impl AsyncConsumer {
     /// Reads everything that is pending, and the dead letters.
     pub(super) fn learn(&mut self) -> Result<()> {
         self.queue.forget_ahead()?;
+        // What is done with is not to be found pending.
+        self.queue.ack()?;
         let mut state = State {
             queue: self.queue.identity()?,
             work: Work::default(),
             published: Published::default(),
+            finished: VecDeque::new(),
             fenced: HashSet::new(),
             decisions: self.queue.decisions()?,
         };

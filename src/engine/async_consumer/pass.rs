@@ -24,6 +24,12 @@ pub(super) const NAP: Duration = Duration::from_millis(50);
 impl AsyncConsumer {
     /// Executes up to `count` operations; how many are done with, and the first error of one that is to be tried again.
     pub(super) fn pass(&mut self, count: usize, block: Duration, manner: Manner) -> Result<(usize, Option<Error>)> {
+        let outcome = self.work_off(count, block, manner)?;
+        self.acknowledge()?;
+        Ok(outcome)
+    }
+
+    fn work_off(&mut self, count: usize, block: Duration, manner: Manner) -> Result<(usize, Option<Error>)> {
         let deadline = Instant::now() + block;
         let mut done = 0;
         let mut trouble = None;
