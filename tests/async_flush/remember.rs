@@ -62,9 +62,7 @@ fn each_of_many_operations_that_share_a_row_is_known_again() {
     let queued = entries(&world, QUEUE);
     let mut consumer = world.engine.async_consumer().unwrap();
     assert_eq!(drain(&mut consumer), 60);
-    let noted: Vec<String> = world.rows("SELECT operations FROM _headwater_async_done");
-    let lines: usize = noted.iter().map(|operations| operations.lines().count()).sum();
-    assert_eq!(lines, 60);
+    let noted = world.rows("SELECT last FROM _headwater_async_done");
     assert!(noted.len() < 30, "{} rows", noted.len());
     // Were any of them executed again, its row would be there again.
     world.sql(&["DELETE FROM counters"]);

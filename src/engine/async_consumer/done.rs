@@ -5,42 +5,44 @@
 
 use std::collections::HashMap;
 
+use ulid::Ulid;
+
 use super::execute::Entry;
 use super::tables::DONE;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{Connection, Params};
+use crate::redis::EntryId;
 use crate::session::strategy::inserted;
 use crate::table::Value;
 
 /// What is executed already, by id, with the entry that it was executed for.
-pub(super) type Known = HashMap<String, String>;
+pub(super) type Known = HashMap<String, EntryId>;
 
 /// How many rows are looked at together, whether they are old.
 pub(super) const PAGE: u64 = 10_000;
-/// The most operations of a row: some 43 kB.
-const PACKED: usize = 1000;
+/// The most operations of a row, which is some 7 kB then: a longer one would have pages of its own.
+const PACKED: usize = 500;
 /// The most rows of one INSERT.
 const ROWS: usize = 256;
 /// The most groups of ids in one SELECT.
 const GROUPS: usize = 256;
 /// The letters that the ids of a row share: of an ULID they say its time to 33 seconds.
 const SHARED: usize = 7;
+/// The bytes of an ULID behind what such letters say.
+const END: usize = 12;
 
 /// Notes these operations, each with its entry.
 pub(super) fn note(connection: &mut Connection, entries: &[Entry<'_>]) -> Result<()> {
-    let rows = rows(
-        entries
-            .iter()
-            .map(|((entry, _), item)| (item.id.as_str(), entry.to_string())),
-    );
+    let rows = rows(entries.iter().map(|((entry, _), item)| (item.id.as_str(), *entry)));
     let mut left = rows.as_slice();
     while !left.is_empty() {
         let (some, rest) = left.split_at(inserted(rows.len(), left.len(), ROWS));
         let mut params = Params::with_capacity(some.len() * 3);
         for row in some {
-            for text in [&row.last, &row.first, &row.operations] {
-                params.push(Value::Text(text.clone()));
+            for id in [row.last, row.first] {
+                params.push(Value::Text(id.to_owned()));
             }
+            params.push(Value::Bytes(row.operations.clone()));
         }
         let values = vec!["(?,?,?,UTC_TIMESTAMP(6))"; some.len()].join(",");
         let sql = format!("INSERT INTO `{DONE}` (`last`,`first`,`operations`,`done_at`) VALUES {values}");
@@ -73,15 +75,23 @@ pub(super) fn known(connection: &mut Connection, entries: &[Entry<'_>]) -> Resul
             }
         }
         let wanted = vec!["(`last` BETWEEN ? AND ? AND `first` <= ?)"; count].join(" OR ");
-        let sql = format!("SELECT `last`,`first`,`operations` FROM `{DONE}` WHERE {wanted}");
+        let sql = format!("SELECT `last`,`operations` FROM `{DONE}` WHERE {wanted}");
         connection.select(&sql, params, DONE, &mut |row| {
             let values = row.values();
-            let [last, first, operations] = [0, 1, 2].map(|n| text(values.get(n)));
-            for (id, entry) in unpack(&last, &first, &operations) {
-                if ids.binary_search(&id).is_ok() {
-                    known.insert(id.to_owned(), entry.to_owned());
-                }
-            }
+            let last = text(values.first());
+            let operations = match values.get(1) {
+                Some(Value::Bytes(bytes)) => bytes.as_slice(),
+                _ => &[],
+            };
+            let noted = unpack(&last, operations).ok_or_else(|| {
+                let reason = format!("the row {last:?} of `{DONE}` is not what this library writes");
+                Error::new(ErrorKind::Malformed { entry: None, reason })
+            })?;
+            known.extend(
+                noted
+                    .into_iter()
+                    .filter(|(id, _)| ids.binary_search(&id.as_str()).is_ok()),
+            );
             Ok(())
         })?;
     }
@@ -122,36 +132,92 @@ pub(super) fn purge(
 
 /// A row as it is noted.
 #[derive(Debug, PartialEq, Eq)]
-struct Row {
-    last: String,
-    first: String,
-    /// A line for each, with its id and its entry.
-    operations: String,
+struct Row<'a> {
+    last: &'a str,
+    first: &'a str,
+    /// For each the end of its id, where it is an ULID, and its entry.
+    operations: Vec<u8>,
 }
 
-fn rows<'a>(operations: impl Iterator<Item = (&'a str, String)>) -> Vec<Row> {
-    let mut operations: Vec<(&str, String)> = operations.collect();
+fn rows<'a>(operations: impl Iterator<Item = (&'a str, EntryId)>) -> Vec<Row<'a>> {
+    let mut operations: Vec<(&str, EntryId)> = operations.collect();
     operations.sort_unstable();
     let groups = operations.chunk_by(|(a, _), (b, _)| shares(a, b));
-    let rows = groups.flat_map(|group| group.chunks(PACKED)).map(|group| {
-        let lines: Vec<String> = group.iter().map(|(id, entry)| format!("{id} {entry}")).collect();
-        Row {
-            last: group[group.len() - 1].0.to_owned(),
-            first: group[0].0.to_owned(),
-            operations: lines.join("\n"),
-        }
-    });
-    rows.collect()
+    let rows = groups.flat_map(|group| group.chunks(PACKED));
+    rows.map(|group| Row {
+        last: group[group.len() - 1].0,
+        first: group[0].0,
+        operations: pack(group),
+    })
+    .collect()
 }
 
-/// The operations of a row, each with its entry.
-fn unpack<'a>(last: &'a str, first: &'a str, operations: &'a str) -> Vec<(&'a str, &'a str)> {
-    if last == first {
-        // Whatever stands in an id that others have made.
-        let entry = operations.rsplit_once(' ').map_or("", |(_, entry)| entry);
-        return vec![(last, entry)];
+fn pack(operations: &[(&str, EntryId)]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(operations.len() * (END + 3) + 16);
+    let mut before = 0;
+    for (id, entry) in operations {
+        if let Some(ulid) = ulid(id) {
+            packed.extend_from_slice(&ulid.to_bytes()[16 - END..]);
+        }
+        // Neighbours were queued one soon after the other.
+        let later = entry.ms.wrapping_sub(before).cast_signed();
+        number(&mut packed, ((later << 1) ^ (later >> 63)).cast_unsigned());
+        number(&mut packed, entry.seq);
+        before = entry.ms;
     }
-    operations.lines().filter_map(|line| line.split_once(' ')).collect()
+    packed
+}
+
+/// The operations of a row, each with its entry; nothing when it is none.
+fn unpack(last: &str, mut packed: &[u8]) -> Option<Vec<(String, EntryId)>> {
+    let ulid = ulid(last);
+    let mut operations = Vec::with_capacity(packed.len() / (END + 2) + 1);
+    let mut before = 0u64;
+    loop {
+        let id = match ulid {
+            Some(ulid) => {
+                let mut bytes = ulid.to_bytes();
+                let (end, rest) = packed.split_at_checked(END)?;
+                bytes[16 - END..].copy_from_slice(end);
+                packed = rest;
+                Ulid::from_bytes(bytes).to_string()
+            }
+            None => last.to_owned(),
+        };
+        let later = take_number(&mut packed)?;
+        let later = (later >> 1).cast_signed() ^ -(later & 1).cast_signed();
+        before = before.wrapping_add(later.cast_unsigned());
+        let seq = take_number(&mut packed)?;
+        operations.push((id, EntryId { ms: before, seq }));
+        if packed.is_empty() {
+            return Some(operations);
+        }
+        if ulid.is_none() {
+            return None;
+        }
+    }
+}
+
+/// Seven bits to a byte, the lowest first; all but the last byte have the highest bit.
+fn number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// Whether two operations may stand in one row.
@@ -161,8 +227,14 @@ fn shares(a: &str, b: &str) -> bool {
 
 /// What ids of a row share; nothing where an id is not an ULID: it has a row for itself.
 fn shared(id: &str) -> Option<&str> {
-    let is_ulid = id.len() == 26 && id.bytes().all(|letter| matches!(letter, b'0'..=b'9' | b'A'..=b'Z'));
-    is_ulid.then(|| &id[..SHARED])
+    ulid(id).and_then(|_| id.get(..SHARED))
+}
+
+/// An id that is an ULID as this library writes them.
+fn ulid(id: &str) -> Option<Ulid> {
+    let ulid = (id.len() == 26).then(|| Ulid::from_string(id).ok())??;
+    // Those that are read more leniently are not the same when they are written again.
+    (ulid.to_string() == id).then_some(ulid)
 }
 
 fn text(value: Option<&Value>) -> String {
@@ -177,8 +249,10 @@ fn text(value: Option<&Value>) -> String {
 mod tests {
     use super::*;
 
-    fn packed(operations: &[(&str, &str)]) -> Vec<Row> {
-        rows(operations.iter().map(|(id, entry)| (*id, (*entry).to_owned())))
+    use proptest::prelude::*;
+
+    fn entry(ms: u64, seq: u64) -> EntryId {
+        EntryId { ms, seq }
     }
 
     #[test]
@@ -188,44 +262,61 @@ mod tests {
             "01JD0000000000000000000002",
             "01JD0010000000000000000000",
         );
-        let rows = packed(&[(c, "3-0"), (a, "1-0"), (b, "2-0")]);
-        let packed = Row {
-            last: b.to_owned(),
-            first: a.to_owned(),
-            operations: format!("{a} 1-0\n{b} 2-0"),
-        };
-        assert_eq!(rows[0], packed);
-        assert_eq!(unpack(b, a, &rows[0].operations), [(a, "1-0"), (b, "2-0")]);
-        assert_eq!(unpack(c, c, &rows[1].operations), [(c, "3-0")]);
-        assert_eq!(rows.len(), 2);
+        let of = [(c, entry(3, 0)), (a, entry(1, 7)), (b, entry(2, 0))];
+        let rows = rows(of.into_iter());
+        let ends: Vec<(&str, &str)> = rows.iter().map(|row| (row.first, row.last)).collect();
+        assert_eq!(ends, [(a, b), (c, c)]);
+        let noted = unpack(b, &rows[0].operations).unwrap();
+        assert_eq!(noted, [(a.to_owned(), entry(1, 7)), (b.to_owned(), entry(2, 0))]);
+        assert_eq!(unpack(c, &rows[1].operations).unwrap(), [(c.to_owned(), entry(3, 0))]);
+        assert_eq!(rows[0].operations.len(), 2 * (END + 2));
     }
 
     #[test]
     fn ids_of_others_stand_alone_whatever_they_are() {
-        let ids = ["queue:1-0", "queue:2-0", "a b\nc 9-9", ""];
-        let rows = packed(&ids.map(|id| (id, "7-1")));
+        // The last two are written otherwise, or begin with more than an ULID holds.
+        let ids = [
+            "queue:1-0",
+            "queue:2-0",
+            "",
+            "01JD000000000000000000000o",
+            "81JD0000000000000000000000",
+        ];
+        let rows = rows(ids.iter().map(|id| (*id, entry(7, 1))));
         assert_eq!(rows.len(), ids.len());
         for row in &rows {
             assert_eq!(
-                unpack(&row.last, &row.first, &row.operations),
-                [(row.last.as_str(), "7-1")]
+                unpack(row.last, &row.operations).unwrap(),
+                [(row.last.to_owned(), entry(7, 1))]
             );
         }
     }
 
     #[test]
     fn a_row_has_so_many_operations_at_most() {
-        let ids: Vec<String> = (0..2500).map(|n| format!("01JD0000{n:018}")).collect();
-        let rows = rows(ids.iter().map(|id| (id.as_str(), "1-0".to_owned())));
-        assert_eq!(
-            rows.iter()
-                .map(|row| row.operations.lines().count())
-                .collect::<Vec<_>>(),
-            [1000, 1000, 500]
-        );
-        let all = rows
+        let ids: Vec<String> = (0..1200).map(|n| format!("01JD0000{n:018}")).collect();
+        let rows = rows(ids.iter().map(|id| (id.as_str(), entry(u64::MAX, u64::MAX))));
+        let all: Vec<Vec<(String, EntryId)>> = rows
             .iter()
-            .flat_map(|row| unpack(&row.last, &row.first, &row.operations));
-        assert_eq!(all.map(|(id, _)| id).collect::<Vec<_>>(), ids);
+            .map(|row| unpack(row.last, &row.operations).unwrap())
+            .collect();
+        assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [500, 500, 200]);
+        assert_eq!(all.concat().into_iter().map(|(id, _)| id).collect::<Vec<_>>(), ids);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_noted_is_known(of in prop::collection::btree_map(0u128..1 << 110, any::<(u64, u64)>(), 1..40)) {
+            let of: Vec<(String, EntryId)> =
+                of.into_iter().map(|(id, (ms, seq))| (Ulid(id).to_string(), entry(ms, seq))).collect();
+            let rows = rows(of.iter().map(|(id, entry)| (id.as_str(), *entry)));
+            let noted: Vec<_> = rows.iter().flat_map(|row| unpack(row.last, &row.operations).unwrap()).collect();
+            prop_assert_eq!(noted, of);
+        }
+
+        #[test]
+        fn what_nobody_noted_is_no_panic(last in "[0-9A-Z]{26}|.{0,9}", bytes: Vec<u8>) {
+            let _ = unpack(&last, &bytes);
+        }
     }
 }

@@ -207,7 +207,7 @@ fn split<'a>(entries: &[Entry<'a>], known: &Known) -> (Outcome, Vec<Entry<'a>>) 
     for (order, item) in entries {
         match known.get(&item.id) {
             None => fresh.push((*order, *item)),
-            Some(entry) if *entry == order.0.to_string() => outcome.done.push(*order),
+            Some(entry) if *entry == order.0 => outcome.done.push(*order),
             Some(_) => outcome.doubles.push(*order),
         }
     }

@@ -11,8 +11,7 @@ pub(super) const LEASE: &str = "_headwater_async_lease";
 pub(in crate::engine) fn tables() -> Vec<(String, String)> {
     let text = "VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
     let done = format!(
-        "CREATE TABLE IF NOT EXISTS `{DONE}` (\n  `last` {text},\n  `first` {text},\n  `operations` MEDIUMTEXT CHARACTER SET ascii COLLATE \
-         ascii_bin NOT NULL,\n  `done_at` DATETIME(6) NOT NULL,\n  PRIMARY KEY (`last`)\n\
+        "CREATE TABLE IF NOT EXISTS `{DONE}` (\n  `last` {text},\n  `first` {text},\n  `operations` MEDIUMBLOB NOT NULL,\n  `done_at` DATETIME(6) NOT NULL,\n  PRIMARY KEY (`last`)\n\
          ) ENGINE=InnoDB"
     );
     let lease = format!(
