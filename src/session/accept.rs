@@ -6,7 +6,7 @@ use super::arena::{Arena, Mark, Status};
 use super::committed::Operation;
 use super::core::{Core, Place};
 use super::flush::FlushReport;
-use super::frozen::{Change, Frozen};
+use super::frozen::{Change, Frozen, Shape};
 use super::plan::Plan;
 use crate::entity::Entity;
 use crate::error::{Error, Result};
@@ -246,11 +246,16 @@ fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) ->
 
 /// The columns that the flush made the values of.
 fn give_back<E: Entity>(entity: &mut E, change: &Change, frozen: &Frozen) -> Result<()> {
-    for column in change.shape.managed.iter() {
-        match frozen.new_value(change, column) {
-            Some(value) => entity.decode(column, value.clone())?,
-            // A key that the server made is no part of the statement.
-            None => entity.decode(column, change.key.clone())?,
+    let Shape { managed, kept, .. } = &*change.shape;
+    // A key that was made is known by the change, whether or not it is part of the statement.
+    if managed.has(E::TABLE.id) {
+        entity.decode(E::TABLE.id, change.key.clone())?;
+    }
+    if managed.meets(kept) {
+        for (column, value) in kept.iter().zip(&frozen.values[change.new_values()]) {
+            if managed.has(column) && column != E::TABLE.id {
+                entity.decode(column, value.clone())?;
+            }
         }
     }
     Ok(())

@@ -3,6 +3,8 @@
 //! Every value is encoded and checked here, before the first statement. Keys, versions and timestamps that
 //! this library sets stand in the frozen values only; the entities get them when the statements succeeded.
 
+use std::sync::Arc;
+
 use super::arena::{Arena, Mark, Slot, Status, name_of};
 use super::before::is_trashed;
 use super::committed::Operation;
@@ -17,13 +19,13 @@ use crate::table::{
 /// Freezes what is to be written of these entities.
 pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Frozen) -> Result<()> {
     let Some(arena) = core.arena::<E>() else { return Ok(()) };
-    let inserts = Inserts::new(E::TABLE, frozen);
+    let mut inserts = Inserts::new(E::TABLE, frozen);
     for (at, before) in places.iter().zip(1..) {
         if let Some(queueing) = &mut frozen.queueing {
             queueing.more = places.len() - before;
         }
         if let Some(place) = arena.slots.get(at.slot as usize) {
-            one(core, arena, *at, place, &inserts, frozen)?;
+            one(core, arena, *at, place, &mut inserts, frozen)?;
         }
     }
     Ok(())
@@ -36,6 +38,18 @@ struct Inserts {
     plain: ColumnSet,
     /// Whether rows are written down as they are frozen.
     writes: bool,
+    /// The shape of the last one, and what it follows from.
+    last: Option<(Made, Arc<Shape>)>,
+}
+
+/// What is made for an insert: the columns that it is about follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Made {
+    key: bool,
+    created_at: bool,
+    updated_at: bool,
+    /// How many references wait for their keys.
+    references: usize,
 }
 
 impl Inserts {
@@ -54,6 +68,7 @@ impl Inserts {
             plain,
             // A reference may wait for its key.
             writes: frozen.queueing.is_some() && def.columns.iter().all(|column| column.reference.is_none()),
+            last: None,
         }
     }
 }
@@ -63,7 +78,7 @@ fn one<E: Entity>(
     arena: &Arena<E>,
     at: Place,
     place: &Slot<E>,
-    inserts: &Inserts,
+    inserts: &mut Inserts,
     frozen: &mut Frozen,
 ) -> Result<()> {
     let original = arena.snapshots.get(place.original);
@@ -86,7 +101,7 @@ fn one<E: Entity>(
     }
 }
 
-fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &Inserts, frozen: &mut Frozen) -> Result<()> {
+fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, frozen: &mut Frozen) -> Result<()> {
     let def = E::TABLE;
     let now = frozen.now;
     if frozen.values.capacity() - frozen.values.len() < def.columns.len() {
@@ -97,6 +112,7 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &Inserts, froz
     let (first_value, first_pending) = (frozen.values.len(), frozen.pending.len());
     let mut columns = inserts.all;
     let (mut managed, mut kept) = (ColumnSet::EMPTY, ColumnSet::EMPTY);
+    let mut made = Made::default();
     let mut key = Value::Null;
     let writes = inserts.writes;
     let start = frozen.queueing.as_ref().map_or(0, |queueing| queueing.rows.end());
@@ -112,8 +128,9 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &Inserts, froz
             }
             continue;
         }
-        let value = if column == def.id {
+        if column == def.id {
             if entity.key().is_unset() {
+                made.key = true;
                 managed.insert(column);
                 match (E::Key::generate(), &mut frozen.queueing) {
                     (Some(made), _) => key = encode_key(&made, about)?,
@@ -126,17 +143,29 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &Inserts, froz
             } else {
                 key = entity.encode(column)?;
             }
-            key.clone()
-        } else if Some(column) == def.version {
+            match frozen.queueing.as_mut().filter(|_| writes) {
+                // The entity gets it from the change.
+                Some(queueing) => queueing.rows.push_value(&key)?,
+                None => {
+                    kept.insert(column);
+                    frozen.values.push(key.clone());
+                }
+            }
+            continue;
+        }
+        let value = if Some(column) == def.version {
             managed.insert(column);
             number(about, 1)
         } else if (Some(column) == def.created_at || Some(column) == def.updated_at) && is_unset_time(entity, column) {
             managed.insert(column);
+            made.created_at |= Some(column) == def.created_at;
+            made.updated_at |= Some(column) == def.updated_at;
             datetime(now, about)
         } else if about.reference.is_some()
             && let Some(handle) = entity.pending(column)
         {
             managed.insert(column);
+            made.references += 1;
             reference(core, about, column, handle, frozen)?
         } else {
             if has_time(about) {
@@ -157,12 +186,20 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &Inserts, froz
             queueing.rows.reserve_like(&written, queueing.more);
         }
     }
-    let shape = frozen.shape(Shape {
-        columns,
-        kept,
-        beside: ColumnSet::EMPTY,
-        managed,
-    });
+    let shape = match &inserts.last {
+        // Which of several references wait does not follow from their number.
+        Some((last, shape)) if *last == made && made.references == 0 => shape.clone(),
+        _ => {
+            let shape = frozen.shape(Shape {
+                columns,
+                kept,
+                beside: ColumnSet::EMPTY,
+                managed,
+            });
+            inserts.last = Some((made, shape.clone()));
+            shape
+        }
+    };
     frozen.changes.push(Change {
         place: at,
         def,

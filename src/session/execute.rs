@@ -130,7 +130,7 @@ fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
             Row {
                 key: &change.key,
                 version: change.version.as_ref(),
-                values: &values[change.new()],
+                values: &values[change.new_values()],
                 spent: change.is_spent(),
             }
         };
@@ -149,7 +149,7 @@ fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
 
 /// Whether all changes of a step write the same values.
 fn all_same(frozen: &Frozen, step: &[usize]) -> bool {
-    let values = |i: usize| &frozen.values[frozen.changes[i].new()];
+    let values = |i: usize| &frozen.values[frozen.changes[i].new_values()];
     let first = values(step[0]);
     step[1..]
         .iter()
@@ -164,7 +164,7 @@ fn update_same<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -
     for chunk in step.chunks(most) {
         let rows = padded(chunk.len(), most);
         let mut params = Params::with_capacity(columns.len() + rows);
-        frozen.values[first.new()]
+        frozen.values[first.new_values()]
             .iter()
             .for_each(|value| params.push(value.clone()));
         keys(frozen, chunk, rows, &mut params);
@@ -250,7 +250,7 @@ impl<'a> Chunks<'a> {
     fn of(frozen: &Frozen, step: &'a [usize], server: &Server, most_rows: usize) -> Self {
         let size = |&i: &usize| {
             let change = &frozen.changes[i];
-            let values = frozen.values[change.new()].iter();
+            let values = frozen.values[change.new_values()].iter();
             values.map(Params::size_of).sum::<usize>() + change.written.len()
         };
         // A quarter of the packet is left for what the sizes do not count.

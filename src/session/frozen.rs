@@ -114,21 +114,21 @@ impl Change {
     }
 
     /// The new values that are kept, in the order of the columns.
-    pub(crate) fn new(&self) -> Range<usize> {
+    pub(crate) fn new_values(&self) -> Range<usize> {
         let start = self.values.first;
         start..start + usize::from(self.values.new)
     }
 
     /// Of an update: the old values of the columns it writes, where it is `told` or the table has unique indexes. Of a
     /// delete: those of [`given_up`](super::changes::given_up).
-    pub(crate) fn old(&self) -> Range<usize> {
-        let start = self.new().end;
+    pub(crate) fn old_values(&self) -> Range<usize> {
+        let start = self.new_values().end;
         start..start + usize::from(self.values.old)
     }
 
     /// The values of the columns [beside](Shape::beside).
-    pub(crate) fn beside(&self) -> Range<usize> {
-        let start = self.old().end;
+    pub(crate) fn beside_values(&self) -> Range<usize> {
+        let start = self.old_values().end;
         start..start + usize::from(self.values.beside)
     }
 
@@ -147,13 +147,13 @@ impl Change {
         values: &'a mut [Value],
     ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
         self.shown().map(|(place, column)| {
-            let new = &mut values[self.new().start + place];
+            let new = &mut values[self.new_values().start + place];
             let new = if self.shape.managed.has(column) {
                 new.clone()
             } else {
                 new.take()
             };
-            (column, values[self.old().start + place].take(), new)
+            (column, values[self.old_values().start + place].take(), new)
         })
     }
 }
@@ -186,7 +186,7 @@ impl Frozen {
             return None;
         }
         let position = change.shape.kept.iter().position(|c| c == column)?;
-        self.values.get(change.new().start + position)
+        self.values.get(change.new_values().start + position)
     }
 
     /// The values of rows to insert, in the order of the columns. What the entities do not get back moves: events of
@@ -195,7 +195,7 @@ impl Frozen {
         let width = rows.first().map_or(0, |&i| self.changes[i].shape.columns.len());
         let mut params = Params::with_capacity(rows.len() * width);
         for change in rows.iter().map(|&i| &self.changes[i]) {
-            let values = &mut self.values[change.new()];
+            let values = &mut self.values[change.new_values()];
             if !change.gives_back_kept() {
                 values.iter_mut().for_each(|value| params.push(value.take()));
                 continue;
@@ -219,8 +219,8 @@ impl Frozen {
             .map(|(place, column)| {
                 (
                     column,
-                    value(change.old().start, place),
-                    value(change.new().start, place),
+                    value(change.old_values().start, place),
+                    value(change.new_values().start, place),
                 )
             })
             .collect()

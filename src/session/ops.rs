@@ -137,7 +137,7 @@ fn is_sorted<E: Entity>(arena: &Arena<E>, places: &[Place]) -> bool {
         let Some(place) = place.filter(|place| place.touched && place.entity.is_some()) else {
             return false;
         };
-        let before = std::mem::replace(&mut last, Some(place));
+        let before = last.replace(place);
         match (before, place.status) {
             (_, Status::Free | Status::Gone) => false,
             (None, _) => true,

@@ -131,8 +131,8 @@ fn compare(nodes: &[Node<'_>], levels: &[u32], a: usize, b: usize) -> Ordering {
     };
     let within = || match x.action {
         // As they were inserted, so that generated keys ascend in that order.
-        Action::Insert => x.shape.cmp(&y.shape).then(a.cmp(&b)),
-        Action::Update => x.shape.cmp(&y.shape).then_with(|| compare_keys(x.key, y.key)),
+        Action::Insert => x.shape.cmp(y.shape).then(a.cmp(&b)),
+        Action::Update => x.shape.cmp(y.shape).then_with(|| compare_keys(x.key, y.key)),
         Action::Delete => compare_keys(x.key, y.key),
     };
     x.action

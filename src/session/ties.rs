@@ -154,7 +154,7 @@ fn children(frozen: &Frozen, found: &mut Found) {
     }
     for (before, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
         let columns = given_up(change.def);
-        for (value, column) in frozen.values[change.old()].iter().zip(columns.iter()) {
+        for (value, column) in frozen.values[change.old_values()].iter().zip(columns.iter()) {
             let about = &change.def.columns[column];
             let Some(reference) = about.reference else { continue };
             if let Some(&after) = parents.get(&((reference.table)().name, folded(value))) {
@@ -204,8 +204,8 @@ fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Optio
         change.shape.kept
     };
     let (range, there) = match side {
-        Side::Old => (change.old(), !change.is_insert()),
-        Side::New => (change.new(), !change.is_delete()),
+        Side::Old => (change.old_values(), !change.is_insert()),
+        Side::New => (change.new_values(), !change.is_delete()),
     };
     if !there || !index.iter().any(|&column| kept.has(column)) {
         return None;
@@ -215,7 +215,7 @@ fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Optio
         let (columns, start) = if kept.has(column) {
             (&kept, range.start)
         } else if change.shape.beside.has(column) {
-            (&change.shape.beside, change.beside().start)
+            (&change.shape.beside, change.beside_values().start)
         } else {
             return None;
         };

@@ -192,9 +192,8 @@ fn unpack(last: &str, mut packed: &[u8]) -> Option<Vec<(String, EntryId)>> {
         if packed.is_empty() {
             return Some(operations);
         }
-        if ulid.is_none() {
-            return None;
-        }
+        // Of others there is one.
+        ulid?;
     }
 }
 

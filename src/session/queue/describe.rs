@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::recorder::Recorders;
 use crate::error::Result;
-use crate::runtime::Runtime;
+use crate::runtime::{Registered, Runtime};
 use crate::session::after;
 use crate::session::committed::Operation;
 use crate::session::core::{Core, Place};
@@ -14,6 +14,7 @@ use crate::session::publish::flush_type;
 use crate::session::target::Targets;
 use crate::session::ties::unique_tuples;
 use crate::stream::operation::{Before, Touch, touch, touch_row};
+use crate::stream::wire::Draft;
 use crate::stream::{EventRecord, publishes, write_event};
 use crate::table::{Reference, Value};
 
@@ -139,23 +140,33 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
     for &(first, query) in recorders.all().flat_map(|recorder| recorder.inserted.iter()) {
         statements[first] = Some(query);
     }
-    for &i in steps.into_iter().flatten() {
-        let change = &frozen.changes[i];
-        let Some(table) = runtime.registered(change.place.table as usize) else {
+    for step in steps {
+        let Some(first) = step.first().map(|&i| &frozen.changes[i]) else {
             continue;
         };
-        if !table.may_have(after::bits(change.operation)) {
+        let Some(table) = runtime.registered(first.place.table as usize) else {
             continue;
-        }
+        };
         let draft = &mut recorders.of(runtime, table.mysql)?.draft;
-        let operation = code(change.operation);
-        if change.is_insert() {
+        if first.is_insert() {
             // The first stands for all rows of its statement.
-            if let Some(query) = statements[i] {
-                draft.inserted(change.def, operation, query)?;
+            for query in step.iter().filter_map(|&i| statements[i]) {
+                draft.inserted(first.def, code(first.operation), query)?;
             }
             continue;
         }
+        written_changes(core, frozen, table, step, draft)?;
+    }
+    Ok(())
+}
+
+/// Adds changes of a table that are no inserts.
+fn written_changes(core: &Core, frozen: &Frozen, table: &Registered, step: &[usize], draft: &mut Draft) -> Result<()> {
+    for change in step.iter().map(|&i| &frozen.changes[i]) {
+        if !table.may_have(after::bits(change.operation)) {
+            continue;
+        }
+        let operation = code(change.operation);
         // `deleted` is given the entity as it stood in the session, edits that were never stored included.
         let row = (table.ops.row)(core, change.place.slot, change.is_delete());
         draft.changed(&Before {
@@ -169,7 +180,7 @@ pub(super) fn changes(core: &Core, frozen: &Frozen, plan: &Plan, recorders: &mut
 }
 
 fn written<'a>(frozen: &'a Frozen, change: &Change) -> Vec<(usize, &'a Value)> {
-    let new = &frozen.values[change.new()];
+    let new = &frozen.values[change.new_values()];
     change.shape.columns.iter().zip(new).collect()
 }
 

@@ -92,6 +92,11 @@ pub(crate) struct Out<const GO: bool> {
 
 /// A value that is not NULL, as it is documented, up to its text of less than 32 bytes; the type has to be put in.
 const SHORT_VALUE: &[u8; 11] = b"\x83\xa1n\xc2\xa1t\xa1?\xa1v\xa0";
+/// Where in it the type is put in, and the length of the text.
+const KIND: usize = 7;
+const LENGTH: usize = 10;
+/// The same with room for the 20 digits of the longest number, and for its sign.
+const NUMBER: &[u8; 32] = b"\x83\xa1n\xc2\xa1t\xa1?\xa1v\xa0                     ";
 
 impl<const GO: bool> Out<GO> {
     /// The key of the changes.
@@ -286,11 +291,13 @@ impl<const GO: bool> Out<GO> {
         let buffer = self.buffer.as_mut_vec();
         // Most values are short: what stands before them is one piece of constant size.
         if !GO && let Ok(length @ 0..32) = u8::try_from(text.len()) {
-            let mut head = *SHORT_VALUE;
-            head[7] = kind;
-            head[10] |= length;
-            buffer.reserve(head.len() + text.len());
-            buffer.extend_from_slice(&head);
+            buffer.reserve(SHORT_VALUE.len() + text.len());
+            // Put in where it stands: read again at once from elsewhere it would have to be waited for.
+            buffer.extend_from_slice(SHORT_VALUE);
+            if let Some(head) = buffer.last_chunk_mut::<{ SHORT_VALUE.len() }>() {
+                head[KIND] = kind;
+                head[LENGTH] |= length;
+            }
             buffer.extend_from_slice(text);
             return Ok(());
         }
@@ -303,8 +310,29 @@ impl<const GO: bool> Out<GO> {
 
     /// A number that is not NULL, in decimal.
     #[inline]
-    pub(super) fn number(&mut self, kind: u8, negative: bool, number: u64) -> Result<()> {
-        self.typed(kind, Short::number(negative, number).as_bytes())
+    pub(super) fn number(&mut self, kind: u8, negative: bool, mut number: u64) -> Result<()> {
+        if GO {
+            return self.typed(kind, Short::number(negative, number).as_bytes());
+        }
+        let digits = number.checked_ilog10().map_or(1, |digits| digits as u8 + 1);
+        let length = digits + u8::from(negative);
+        let buffer = self.buffer.as_mut_vec();
+        let at = buffer.len();
+        buffer.extend_from_slice(NUMBER);
+        if let Some(whole) = buffer.last_chunk_mut::<{ NUMBER.len() }>() {
+            whole[KIND] = kind;
+            whole[LENGTH] |= length;
+            let text = &mut whole[SHORT_VALUE.len()..][..usize::from(length)];
+            for digit in text.iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+            if negative {
+                text[0] = b'-';
+            }
+        }
+        buffer.truncate(at + SHORT_VALUE.len() + usize::from(length));
+        Ok(())
     }
 
     pub(super) fn null(&mut self) {

@@ -269,32 +269,49 @@ impl WrittenRows {
     /// Adds a value.
     #[inline]
     pub(crate) fn push(&mut self, value: &ValueRef<'_>) -> Result<()> {
-        self.add(match value {
-            ValueRef::Text(text) => Parameter::Bytes(text.as_bytes()),
-            ValueRef::Bytes(bytes) => Parameter::Bytes(bytes),
-            ValueRef::Owned(value) => return self.push_value(value),
-        })
+        match value {
+            ValueRef::Text(text) => self.text(text.as_bytes()),
+            ValueRef::Bytes(bytes) => self.text(bytes),
+            ValueRef::Owned(value) => self.push_value(value),
+        }
     }
 
     /// Adds a value in the form in which it is bound: a boolean as a number, a date as its midnight, a time as text.
-    #[inline]
+    //
+    // Not by way of `Parameter`: whatever is put together is waited for when it is taken apart at once.
     pub(crate) fn push_value(&mut self, value: &Value) -> Result<()> {
-        self.add(match value {
-            Value::Null => Parameter::Null,
-            Value::Bool(value) => Parameter::Int(i64::from(*value)),
-            Value::Int(number) => Parameter::Int(*number),
-            Value::UInt(number) => Parameter::UInt(*number),
-            Value::Float(number) => Parameter::Double(f64::from(*number)),
-            Value::Double(number) => Parameter::Double(*number),
-            Value::Text(text) => Parameter::Bytes(text.as_bytes()),
-            Value::Bytes(bytes) => Parameter::Bytes(bytes),
-            Value::Date(date) => Parameter::DateTime(CivilDateTime {
+        match value {
+            Value::Null => self.add(Parameter::Null),
+            Value::Bool(value) => self.number(b'i', false, u64::from(*value)),
+            Value::Int(number) => self.number(b'i', *number < 0, number.unsigned_abs()),
+            Value::UInt(number) => self.number(b'u', false, *number),
+            Value::Float(number) => self.add(Parameter::Double(f64::from(*number))),
+            Value::Double(number) => self.add(Parameter::Double(*number)),
+            Value::Text(text) => self.text(text.as_bytes()),
+            Value::Bytes(bytes) => self.text(bytes),
+            Value::Date(date) => self.add(Parameter::DateTime(CivilDateTime {
                 date: *date,
                 ..CivilDateTime::default()
-            }),
-            Value::DateTime(at) => Parameter::DateTime(*at),
-            Value::Time(span) => return self.add(Parameter::Bytes(span.to_string().as_bytes())),
-        })
+            })),
+            Value::DateTime(at) => self.add(Parameter::DateTime(*at)),
+            Value::Time(span) => self.text(span.to_string().as_bytes()),
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, text: &[u8]) -> Result<()> {
+        match self {
+            WrittenRows::Documented(out) => out.typed(b's', text),
+            WrittenRows::FluxaOrm(out) => out.typed(b's', text),
+        }
+    }
+
+    #[inline]
+    fn number(&mut self, kind: u8, negative: bool, number: u64) -> Result<()> {
+        match self {
+            WrittenRows::Documented(out) => out.number(kind, negative, number),
+            WrittenRows::FluxaOrm(out) => out.number(kind, negative, number),
+        }
     }
 
     #[inline]
