@@ -1,5 +1,7 @@
 //! The servers that the benches run on, and a fresh database with engine and bare connection for each case.
 
+use std::time::Duration;
+
 use headwater::prelude::*;
 use headwater_testkit::{Database, ServerKind, Servers};
 use mysql::prelude::Queryable;
@@ -89,11 +91,16 @@ pub(crate) fn bare(url: &str) -> mysql::Conn {
     let options = mysql::Opts::from_url(url).expect("a URL");
     let options = mysql::OptsBuilder::from_opts(options)
         .prefer_socket(false)
+        .tcp_connect_timeout(Some(Duration::from_secs(5)))
+        .read_timeout(Some(Duration::from_secs(60)))
+        .write_timeout(Some(Duration::from_secs(60)))
+        .additional_capabilities(mysql::consts::CapabilityFlags::CLIENT_FOUND_ROWS)
         // It closes those that make room, also where somebody still holds them.
         .stmt_cache_size(512)
         .init(vec![
             "SET time_zone = '+00:00', sql_mode = \
-             'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', NAMES utf8mb4",
+             'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
+             SESSION group_concat_max_len = 1048576, NAMES utf8mb4",
         ]);
     mysql::Conn::new(options).expect("a connection")
 }

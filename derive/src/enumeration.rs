@@ -205,6 +205,13 @@ fn implement(input: &DeriveInput, names: &[(&Variant, String)]) -> TokenStream {
                     ::headwater::__private::decode_enumeration(__value, __column)
                 }
 
+                fn from_cell(
+                    __cell: &mut ::headwater::__private::Cell<'_>,
+                    __column: &'static ::headwater::__private::ColumnDef,
+                ) -> ::headwater::__private::Result<Self> {
+                    ::headwater::__private::take_enumeration(__cell, __column)
+                }
+
                 fn operand(__variant: Self) -> ::headwater::__private::Value {
                     __value(&__variant)
                 }

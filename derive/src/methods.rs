@@ -32,7 +32,7 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
     let (key, key_field) = (&id.ty, &id.field);
     let from_row = each().map(|(i, column)| {
         let def = def(i);
-        let value = column.decode(quote!(__row.value(#i, #def)?), &def);
+        let value = column.take(i, &def);
         let field = &column.field;
         quote!(#field: #value)
     });
@@ -192,6 +192,17 @@ impl Column {
                 let value = self.encode(def);
                 quote!(::core::result::Result::map(#value, ::headwater::__private::ValueRef::Owned))
             }
+        }
+    }
+
+    /// The field from its place in a row.
+    fn take(&self, position: usize, def: &TokenStream) -> TokenStream {
+        let ty = &self.ty;
+        match &self.stored {
+            Stored::Plain => quote! {
+                <#ty as ::headwater::__private::ColumnType>::from_cell(&mut __row.cell(#position, #def)?, #def)?
+            },
+            Stored::As(_) | Stored::OptionAs { .. } => self.decode(quote!(__row.value(#position, #def)?), def),
         }
     }
 

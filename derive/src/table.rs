@@ -139,6 +139,11 @@ impl<'a> Table<'a> {
         let Table { name, columns, .. } = self;
         let entity = self.ident.unraw().to_string();
         let defs = columns.all.iter().map(|column| definition::of_column(name, column));
+        let names = columns
+            .all
+            .iter()
+            .map(|column| format!("`{}`", column.name.replace('`', "``")));
+        let list = names.collect::<Vec<_>>().join(",");
         let indexes = self.indexes.iter().map(Index::expand);
         let id = columns.id.unwrap_or_default();
         let [version, created_at, updated_at, deleted_at] = [
@@ -155,6 +160,7 @@ impl<'a> Table<'a> {
                 name: #name,
                 entity: #entity,
                 columns: &[#(#defs),*],
+                list: #list,
                 id: #id,
                 version: #version,
                 created_at: #created_at,

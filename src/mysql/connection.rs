@@ -100,7 +100,7 @@ impl Connection {
     /// Runs a statement that returns no rows, kept prepared.
     pub(crate) fn execute(&mut self, sql: &str, params: Params, table: &str) -> Result<Done> {
         self.check_size(&params, table)?;
-        let (count, start) = (params.len(), Instant::now());
+        let (count, start) = (params.len(), self.begin_to_observe());
         let outcome = self.execute_prepared(sql, params);
         self.observe(sql, count, start, outcome.as_ref().err());
         self.finish(outcome, table)
@@ -115,7 +115,7 @@ impl Connection {
         each: &mut dyn FnMut(&mut Row) -> Result<()>,
     ) -> Result<()> {
         self.check_size(&params, table)?;
-        let (count, start) = (params.len(), Instant::now());
+        let (count, start) = (params.len(), self.begin_to_observe());
         let outcome = self.select_prepared(sql, params, each);
         match outcome {
             Ok(refused) => {
@@ -152,7 +152,7 @@ impl Connection {
     }
 
     fn run_about(&mut self, sql: &str, table: &str) -> Result<Done> {
-        let start = Instant::now();
+        let start = self.begin_to_observe();
         let outcome = self.driver.query_drop(sql).map(|()| Done {
             matched: self.driver.affected_rows(),
             first_key: self.driver.last_insert_id(),
@@ -263,8 +263,13 @@ impl Connection {
         })
     }
 
-    fn observe(&self, sql: &str, parameters: usize, start: Instant, error: Option<&mysql::Error>) {
-        let Some(Observer(observer)) = &self.observer else {
+    /// The time, where anybody wants to know how long a statement takes.
+    fn begin_to_observe(&self) -> Option<Instant> {
+        self.observer.is_some().then(Instant::now)
+    }
+
+    fn observe(&self, sql: &str, parameters: usize, start: Option<Instant>, error: Option<&mysql::Error>) {
+        let (Some(Observer(observer)), Some(start)) = (&self.observer, start) else {
             return;
         };
         let text = error.map(ToString::to_string);

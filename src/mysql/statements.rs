@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use hashbrown::DefaultHashBuilder;
+
 /// Prepared statements by their text; those unused for longest make room.
 ///
 /// The driver's own cache is off: it closes statements behind the back of those who hold one.
 #[derive(Debug)]
 pub(super) struct Statements {
-    kept: HashMap<Box<str>, Kept>,
+    // Texts of statements are long: the standard hash takes several times as long.
+    kept: HashMap<Box<str>, Kept, DefaultHashBuilder>,
     most: usize,
     /// Parameters of all kept statements together: what a statement takes of the server's memory goes by them.
     parameters: usize,
@@ -26,7 +29,7 @@ struct Kept {
 impl Statements {
     pub(super) fn new(most: usize) -> Self {
         Statements {
-            kept: HashMap::new(),
+            kept: HashMap::default(),
             most: most.max(1),
             parameters: 0,
             clock: 0,

@@ -188,7 +188,10 @@ impl Node {
                 value,
             } => {
                 params.push(value.clone());
-                write!(sql, "{}{operator}?", name(*column))
+                // Pushed: this is what most queries ask.
+                name(*column).push_to(sql);
+                sql.push_str(operator);
+                sql.write_str("?")
             }
             Node::Between { column, from, to } => {
                 params.push(from.clone());

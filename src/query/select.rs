@@ -58,9 +58,9 @@ impl<E> Default for Select<E> {
 impl<E: Table> Select<E> {
     /// The rows.
     pub(crate) fn rows(&self) -> (String, Params) {
-        let mut sql = String::with_capacity(64 + E::TABLE.columns.len() * 16);
+        let mut sql = String::with_capacity(96 + E::TABLE.list.len());
         sql.push_str("SELECT ");
-        columns(E::TABLE, &mut sql);
+        sql.push_str(E::TABLE.list);
         let mut params = Params::new();
         self.source(&mut sql, &mut params);
         let key = (E::TABLE.id, false);
@@ -137,15 +137,13 @@ impl<E: Table> Select<E> {
 
 /// The rows with these keys, as many placeholders as said; all of them, deleted ones too.
 pub(crate) fn by_keys(def: &'static TableDef, keys: usize) -> String {
-    let mut sql = String::with_capacity(64 + def.columns.len() * 16 + keys * 2);
+    let mut sql = String::with_capacity(96 + def.list.len() + keys * 2);
     sql.push_str("SELECT ");
-    columns(def, &mut sql);
-    let _ = write!(
-        sql,
-        " FROM {} WHERE {}",
-        Identifier(def.name),
-        Identifier(def.key().name)
-    );
+    sql.push_str(def.list);
+    sql.push_str(" FROM ");
+    Identifier(def.name).push_to(&mut sql);
+    sql.push_str(" WHERE ");
+    Identifier(def.key().name).push_to(&mut sql);
     if keys == 1 {
         sql.push_str("=?");
         return sql;
@@ -156,13 +154,4 @@ pub(crate) fn by_keys(def: &'static TableDef, keys: usize) -> String {
     }
     sql.push(')');
     sql
-}
-
-fn columns(def: &TableDef, sql: &mut String) {
-    for (i, column) in def.columns.iter().enumerate() {
-        if i > 0 {
-            sql.push(',');
-        }
-        Identifier(column.name).push_to(sql);
-    }
 }

@@ -19,7 +19,7 @@ use crate::table::{
 /// Freezes what is to be written of these entities.
 pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Frozen) -> Result<()> {
     let Some(arena) = core.arena::<E>() else { return Ok(()) };
-    let mut inserts = Inserts::new(E::TABLE, frozen);
+    let mut inserts = None;
     for (at, before) in places.iter().zip(1..) {
         if let Some(queueing) = &mut frozen.queueing {
             queueing.more = places.len() - before;
@@ -78,7 +78,7 @@ fn one<E: Entity>(
     arena: &Arena<E>,
     at: Place,
     place: &Slot<E>,
-    inserts: &mut Inserts,
+    inserts: &mut Option<Inserts>,
     frozen: &mut Frozen,
 ) -> Result<()> {
     let original = arena.snapshots.get(place.original);
@@ -91,7 +91,10 @@ fn one<E: Entity>(
         (Status::Free | Status::Gone, _) => Ok(()),
         // Where no hook may run nobody has looked in this flush.
         (Status::Stored, Mark::None) if place.clean && core.looked => Ok(()),
-        (Status::New, _) => insert(core, at, entity, inserts, frozen),
+        (Status::New, _) => {
+            let inserts = inserts.get_or_insert_with(|| Inserts::new(E::TABLE, frozen));
+            insert(core, at, entity, inserts, frozen)
+        }
         (Status::Stored, Mark::Delete) if soft && is_trashed::<E>(core, slot) => update(Operation::Update, frozen),
         (Status::Stored, Mark::Delete) if soft => update(Operation::Trash, frozen),
         (Status::Stored, Mark::ForceDelete) if soft => delete(Operation::ForceDelete, frozen),

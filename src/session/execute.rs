@@ -56,6 +56,9 @@ pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> boo
         return false;
     }
     let most = most_inserted(server, first.shape.columns.len());
+    if step.len() == 1 {
+        return true;
+    }
     strategy::inserted(step.len(), step.len(), most) == step.len()
         && Chunks::of(frozen, step, server, most).count() == 1
 }
@@ -121,19 +124,26 @@ fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
         return update_same(connection, frozen, step);
     }
     let mut statements = 0;
-    let chunks: Vec<&[usize]> = Chunks::of(frozen, step, &server, shape.most_rows()).collect();
+    let chunks = Chunks::of(frozen, step, &server, shape.most_rows());
     let Frozen { changes, values, .. } = frozen;
     let values = Cell::from_mut(values.as_mut_slice()).as_slice_of_cells();
+    let row = |&i: &usize| {
+        let change = &changes[i];
+        Row {
+            key: &change.key,
+            version: change.version.as_ref(),
+            values: &values[change.new_values()],
+            spent: change.is_spent(),
+        }
+    };
     for chunk in chunks {
-        let row = |&i: &usize| {
-            let change = &changes[i];
-            Row {
-                key: &change.key,
-                version: change.version.as_ref(),
-                values: &values[change.new_values()],
-                spent: change.is_spent(),
-            }
-        };
+        if let [one] = chunk {
+            let statement = shape.one(&row(one));
+            let matched = connection.change(&statement.text, statement.params, def.name, Some(1))?;
+            statements += 1;
+            expect(chunk, matched)?;
+            continue;
+        }
         let rows: Vec<Row<'_>> = chunk.iter().map(row).collect();
         let mut rest = chunk;
         for statement in shape.statements(&rows, &server) {
@@ -237,6 +247,8 @@ pub(super) fn park<T: Target>(connection: &mut T, change: &Change, column: usize
 /// Cuts a step into chunks by rows and by what a packet holds.
 struct Chunks<'a> {
     rest: &'a [usize],
+    all: usize,
+    /// How large each row is; not needed where there is one.
     sizes: Vec<usize>,
     /// How many of the sizes were used.
     at: usize,
@@ -256,7 +268,11 @@ impl<'a> Chunks<'a> {
         // A quarter of the packet is left for what the sizes do not count.
         Chunks {
             rest: step,
-            sizes: step.iter().map(size).collect(),
+            all: step.len(),
+            sizes: match step {
+                [_] => Vec::new(),
+                _ => step.iter().map(size).collect(),
+            },
             at: 0,
             most_rows,
             most_bytes: server.max_packet / 4 * 3,
@@ -278,11 +294,14 @@ impl<'a> Iterator for Chunks<'a> {
         if self.rest.is_empty() {
             return None;
         }
+        if self.all == 1 {
+            return Some(std::mem::take(&mut self.rest));
+        }
         let mut bytes = 0;
         let mut rows = 0;
         for size in self.sizes[self.at..]
             .iter()
-            .take((self.cut)(self.sizes.len(), self.rest.len(), self.most_rows))
+            .take((self.cut)(self.all, self.rest.len(), self.most_rows))
         {
             bytes += size;
             // A single row that is too large is sent all the same, for the server to say so.

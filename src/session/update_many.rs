@@ -108,7 +108,8 @@ impl Shape {
         LISTED.min(MOST_PLACEHOLDERS / (self.width() * 3)).max(1)
     }
 
-    fn one(&self, row: &Row<'_>) -> Statement {
+    /// The statement that updates one row.
+    pub(crate) fn one(&self, row: &Row<'_>) -> Statement {
         let mut params = Params::with_capacity(self.width());
         (0..row.values.len()).for_each(|column| params.push(row.value(column)));
         params.push(row.key.clone());

@@ -72,6 +72,7 @@ const fn table(id: usize) -> TableDef {
         name: "UserEntity",
         entity: "User",
         columns: COLUMNS,
+        list: "",
         id,
         version: Some(16),
         created_at: Some(17),

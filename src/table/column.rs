@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::def::{ColumnDef, Reference, SqlType, Table, TableDef};
 use super::handle::RawHandle;
+use super::row::Cell;
 use super::value::{Value, ValueRef};
 use crate::error::Result;
 
@@ -115,6 +116,13 @@ pub trait ColumnType: Clone + Send + 'static {
     ///
     /// A [`Value`](crate::ErrorKind::Value) error when this type cannot hold it.
     fn decode(value: Value, column: &'static ColumnDef) -> Result<Self>;
+
+    /// As [`decode`](ColumnType::decode), from a value that is still in its row.
+    #[doc(hidden)]
+    #[inline]
+    fn from_cell(cell: &mut Cell<'_>, column: &'static ColumnDef) -> Result<Self> {
+        Self::decode(cell.take(), column)
+    }
 
     /// The other side of a comparison, as it is bound to a statement.
     fn operand(value: Self::Compare<'_>) -> Value;

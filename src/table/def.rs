@@ -85,6 +85,8 @@ pub struct TableDef {
     pub entity: &'static str,
     /// The columns in the order of the fields.
     pub columns: &'static [ColumnDef],
+    /// The names of all columns, quoted and with commas between them: what a SELECT of rows begins with.
+    pub list: &'static str,
     /// The position of the key.
     pub id: usize,
     /// The position of the optimistic lock's counter.

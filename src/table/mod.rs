@@ -32,5 +32,6 @@ pub use value::{CivilDate, CivilDateTime, CivilTime, Value, ValueRef};
 pub(crate) mod private {
     pub use super::def::next_table_index;
     pub use super::default::same_text;
-    pub use super::types::symbol::decode_enumeration;
+    pub use super::row::Cell;
+    pub use super::types::symbol::{decode_enumeration, take_enumeration};
 }

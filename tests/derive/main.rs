@@ -68,6 +68,16 @@ fn index(name: &'static str, columns: &'static [usize], unique: bool) -> IndexDe
 }
 
 #[test]
+fn the_list_of_columns_is_that_of_the_columns() {
+    let names: Vec<String> = User::TABLE
+        .columns
+        .iter()
+        .map(|column| format!("`{}`", column.name))
+        .collect();
+    assert_eq!(User::TABLE.list, names.join(","));
+}
+
+#[test]
 fn names_types_and_indexes_are_as_declared() {
     let table = User::TABLE;
     assert_eq!((table.name, table.entity), ("users", "User"));

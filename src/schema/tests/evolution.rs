@@ -138,6 +138,7 @@ fn parent() -> &'static TableDef {
             reference: None,
             binary_text: true,
         }],
+        list: "`id`",
         id: 0,
         version: None,
         created_at: None,
@@ -202,6 +203,7 @@ fn some_table(dice: &mut Dice) -> &'static TableDef {
         name: "things",
         entity: "Thing",
         columns: columns.leak(),
+        list: "",
         indexes: indexes.leak(),
         ..*parent()
     }))

@@ -4,6 +4,7 @@ use super::unexpected;
 use crate::error::Result;
 use crate::table::column::ColumnType;
 use crate::table::def::{ColumnDef, SqlType};
+use crate::table::row::{Cell, Number};
 use crate::table::value::Value;
 
 macro_rules! integers {
@@ -28,6 +29,16 @@ macro_rules! integers {
                     ref other => return Err(unexpected(other, column, "a whole number")),
                 };
                 fits.ok_or_else(|| column.misfit(&value, concat!("does not fit ", stringify!($type))))
+            }
+
+            #[inline]
+            fn from_cell(cell: &mut Cell<'_>, column: &'static ColumnDef) -> Result<Self> {
+                let number = match cell.number() {
+                    Some(Number::Int(v)) => <$type>::try_from(v).ok(),
+                    Some(Number::UInt(v)) => <$type>::try_from(v).ok(),
+                    _ => None,
+                };
+                number.map_or_else(|| Self::decode(cell.take(), column), Ok)
             }
 
             fn operand(value: $type) -> Value {
@@ -67,6 +78,15 @@ impl ColumnType for bool {
         }
     }
 
+    #[inline]
+    fn from_cell(cell: &mut Cell<'_>, column: &'static ColumnDef) -> Result<Self> {
+        match cell.number() {
+            Some(Number::Int(0) | Number::UInt(0)) => Ok(false),
+            Some(Number::Int(1) | Number::UInt(1)) => Ok(true),
+            _ => Self::decode(cell.take(), column),
+        }
+    }
+
     fn operand(value: bool) -> Value {
         Value::Bool(value)
     }
@@ -103,6 +123,15 @@ macro_rules! floats {
                     ref other => return Err(unexpected(other, column, "a number")),
                 };
                 fits.ok_or_else(|| column.misfit(&value, concat!("does not fit ", stringify!($type))))
+            }
+
+            #[inline]
+            fn from_cell(cell: &mut Cell<'_>, column: &'static ColumnDef) -> Result<Self> {
+                match cell.number() {
+                    #[allow(clippy::cast_possible_truncation, reason = "the check behind it")]
+                    Some(Number::Double(v)) if f64::from(v as $type).to_bits() == v.to_bits() => Ok(v as $type),
+                    _ => Self::decode(cell.take(), column),
+                }
             }
 
             fn operand(value: $type) -> Value {

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::table::column::ColumnType;
 use crate::table::def::{ColumnDef, SqlType, TableDef};
 use crate::table::handle::RawHandle;
+use crate::table::row::Cell;
 use crate::table::value::{Value, ValueRef};
 
 /// Keeps `Option<Option<T>>` from being a column: which `None` would NULL be?
@@ -47,6 +48,14 @@ impl<T: ColumnType> ColumnType for Option<T> {
             Value::Null => Ok(None),
             value => T::decode(value, column).map(Some),
         }
+    }
+
+    #[inline]
+    fn from_cell(cell: &mut Cell<'_>, column: &'static ColumnDef) -> Result<Self> {
+        if cell.is_null() {
+            return Ok(None);
+        }
+        T::from_cell(cell, column).map(Some)
     }
 
     fn operand(value: T::Compare<'_>) -> Value {

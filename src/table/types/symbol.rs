@@ -7,7 +7,21 @@ use crate::error::Result;
 use crate::table::column::{ColumnType, StoredAs};
 use crate::table::def::{ColumnDef, SqlType};
 use crate::table::enumeration::{Enumeration, Set};
+use crate::table::row::Cell;
 use crate::table::value::Value;
+
+/// What `#[derive(Enumeration)]` uses to write `ColumnType` for the enum.
+#[doc(hidden)]
+#[inline]
+pub fn take_enumeration<E: Enumeration + ColumnType>(cell: &mut Cell<'_>, column: &'static ColumnDef) -> Result<E> {
+    let variant = cell
+        .bytes()
+        .and_then(|bytes| E::VARIANTS.iter().position(|name| name.as_bytes() == bytes.as_slice()));
+    match variant.and_then(E::at) {
+        Some(variant) => Ok(variant),
+        None => E::decode(cell.take(), column),
+    }
+}
 
 /// What `#[derive(Enumeration)]` uses to write `ColumnType` for the enum.
 #[doc(hidden)]

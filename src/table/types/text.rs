@@ -4,6 +4,7 @@ use super::unexpected;
 use crate::error::{Error, Result};
 use crate::table::column::ColumnType;
 use crate::table::def::{ColumnDef, SqlType};
+use crate::table::row::Cell;
 use crate::table::value::{Value, ValueRef};
 
 /// The text of a value that the server sent as text or bytes.
@@ -46,6 +47,16 @@ impl ColumnType for String {
     #[inline]
     fn decode(value: Value, column: &'static ColumnDef) -> Result<Self> {
         text_of(value, column)
+    }
+
+    #[inline]
+    fn from_cell(cell: &mut Cell<'_>, column: &'static ColumnDef) -> Result<Self> {
+        match cell.bytes() {
+            Some(bytes) => {
+                String::from_utf8(std::mem::take(bytes)).map_err(|error| no_text(error.into_bytes(), column))
+            }
+            None => Self::decode(cell.take(), column),
+        }
     }
 
     fn operand(value: &str) -> Value {
