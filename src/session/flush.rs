@@ -115,7 +115,7 @@ fn alone(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) -
     }
     let mut transaction = Transaction::default();
     let executed = execute_all(&runtime, &mut transaction, frozen, plan, broken).and_then(|statements| {
-        let events = events(frozen)?;
+        let mut events = events(frozen)?;
         events.write_durable(&runtime, &mut transaction)?;
         Ok((statements, events))
     });
@@ -298,7 +298,7 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
     let runtime = core.runtime.clone();
     let mut merged = merge_all(&runtime, std::mem::take(&mut transaction.accepted));
     let events = publish::of_accepted(&runtime, &merged);
-    let mut events = match events.and_then(|events| {
+    let mut events = match events.and_then(|mut events| {
         events.write_durable(&runtime, &mut transaction)?;
         Ok(events)
     }) {

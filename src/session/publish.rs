@@ -8,8 +8,8 @@ use super::plan::Plan;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::runtime::{Registered, Routed, Runtime};
-use crate::stream::outbox::{self, OUTBOX};
-use crate::stream::{EventRecord, Facts, FlushType, Outgoing, Parcel, publishes, write_event};
+use crate::stream::outbox::{self, OUTBOX, Packer};
+use crate::stream::{EventRecord, Facts, FlushType, Parcel, publishes, write_event};
 use crate::table::{ColumnSet, Value};
 
 /// The events of a flush or a transaction.
@@ -18,11 +18,14 @@ pub(super) struct Events {
     /// Those of background streams, for each sender, which packs them.
     background: Vec<Facts>,
     /// Those of durable streams, for each way from a database to a Redis pool.
-    durable: Vec<Vec<Outgoing>>,
+    durable: Vec<Packer>,
     /// Events that could not be written.
     problems: Vec<Error>,
     /// Makes the ids of durable events: random once, then counted, which costs a tenth.
     ids: ulid::Generator,
+    /// Room for the values and the bytes of one event.
+    values: Vec<(usize, Value, Value)>,
+    payload: Vec<u8>,
 }
 
 /// What became of the events of a flush.
@@ -112,7 +115,7 @@ impl Events {
     fn new(runtime: &Runtime) -> Self {
         let mut events = Events::default();
         events.background.resize_with(runtime.senders.len(), Facts::default);
-        events.durable.resize_with(runtime.outboxes.len(), Vec::new);
+        events.durable.resize_with(runtime.outboxes.len(), Packer::default);
         events
     }
 
@@ -132,13 +135,16 @@ impl Events {
             self.add_background(table, told, first, values);
             return Ok(());
         }
-        let values: Vec<(usize, Value, Value)> = values.collect();
+        let mut all = std::mem::take(&mut self.values);
+        all.extend(values);
         for routed in std::iter::once(first).chain(streams) {
             match routed.outbox {
-                Some(outbox) => self.add_durable(table, told, routed, outbox, &values)?,
-                None => self.add_background(table, told, routed, values.iter().cloned()),
+                Some(outbox) => self.add_durable(table, told, routed, outbox, &all)?,
+                None => self.add_background(table, told, routed, all.iter().cloned()),
             }
         }
+        all.clear();
+        self.values = all;
         Ok(())
     }
 
@@ -175,13 +181,12 @@ impl Events {
             flush: flush_type(told.operation),
             changes: values,
         };
-        // Most events fit.
-        let mut payload = Vec::with_capacity(192);
         let stream = &routed.publication.stream;
-        write_event(&mut payload, &record, stream.wire_format())?;
-        if let Some(waiting) = self.durable.get_mut(outbox) {
+        self.payload.clear();
+        write_event(&mut self.payload, &record, stream.wire_format())?;
+        if let Some(packer) = self.durable.get_mut(outbox) {
             let id = self.ids.generate().unwrap_or_else(|_| ulid::Ulid::generate());
-            waiting.push(Outgoing::new(stream, id.to_string(), payload));
+            packer.push(stream, id.array_to_str(&mut [0; ulid::ULID_LEN]), &self.payload);
         }
         Ok(())
     }
@@ -190,7 +195,7 @@ impl Events {
     pub(super) fn keep_pools(&mut self, runtime: &Runtime, pools: &[usize]) {
         for (route, events) in runtime.outboxes.iter().zip(&mut self.durable) {
             if !pools.contains(&route.mysql) {
-                events.clear();
+                *events = Packer::default();
             }
         }
         for facts in &mut self.background {
@@ -205,13 +210,13 @@ impl Events {
     //
     // The last statements before COMMIT: by then the transaction has locked every row it changed, and so its rows
     // of the outbox get ids after those of whoever changed them before. See "The outbox" in ARCHITECTURE.md.
-    pub(super) fn write_durable(&self, runtime: &Runtime, transaction: &mut Transaction) -> Result<()> {
-        for (route, events) in runtime.outboxes.iter().zip(&self.durable) {
-            if events.is_empty() {
+    pub(super) fn write_durable(&mut self, runtime: &Runtime, transaction: &mut Transaction) -> Result<()> {
+        for (route, events) in runtime.outboxes.iter().zip(&mut self.durable) {
+            if events.count() == 0 {
                 continue;
             }
             let connection = transaction.connection(runtime, route.mysql)?;
-            for body in outbox::pack(events) {
+            for body in events.take() {
                 connection.execute(outbox::INSERT, outbox::insert(route.redis_name(), body, None), OUTBOX)?;
             }
         }
@@ -225,8 +230,8 @@ impl Events {
             problems: self.problems,
         };
         for (route, events) in runtime.outboxes.iter().zip(&self.durable) {
-            if !events.is_empty() {
-                published.events += events.len() as u64;
+            if events.count() > 0 {
+                published.events += events.count();
                 route.wake();
             }
         }

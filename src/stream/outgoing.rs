@@ -44,7 +44,12 @@ impl Outgoing {
             .iter()
             .map(|(name, value)| name.len() + value.len() + 20)
             .sum();
-        self.payload.len() + self.id.len() + self.stream.len() + tags + 64
+        Outgoing::size_of(&self.stream, &self.id, &self.payload) + tags
+    }
+
+    /// The same of an event without more fields.
+    pub(crate) fn size_of(stream: &str, id: &str, payload: &[u8]) -> usize {
+        payload.len() + id.len() + stream.len() + 64
     }
 
     /// Packs the command that adds it.

@@ -17,6 +17,6 @@ mod write;
 pub use handle::{AsideRow, Backlog, Outbox};
 pub use relay::Relayed;
 pub(crate) use relay::{Relay, RelayOptions};
-pub(crate) use row::pack;
+pub(crate) use row::{Packer, pack};
 pub(crate) use table::{INSERT, OUTBOX, SPILLED, insert, tables};
 pub(crate) use worker::Worker as RelayWorker;

@@ -14,8 +14,8 @@ use std::time::Duration;
 use rmp::encode;
 
 use crate::error::Result;
-use crate::stream::Outgoing;
 use crate::stream::wire::{Cursor, Integer, malformed};
+use crate::stream::{Outgoing, Stream};
 
 /// MessagePack as it is.
 const PLAIN: u16 = 1;
@@ -44,78 +44,120 @@ pub(crate) struct Body {
 
 /// Packs events into as few bodies as the bounds allow, in order.
 pub(crate) fn pack(events: &[Outgoing]) -> Vec<Body> {
-    let mut bodies = Vec::with_capacity(events.len() / EVENTS + 1);
-    let mut rest = events;
-    while !rest.is_empty() {
-        let (part, later) = rest.split_at(fitting(rest));
-        bodies.push(pack_one(part));
-        rest = later;
-    }
-    bodies
-}
-
-/// How many events from the front make a row.
-fn fitting(events: &[Outgoing]) -> usize {
-    let mut bytes = 0;
-    let fits = |event: &&Outgoing| {
-        bytes += event.size();
-        bytes <= BYTES
-    };
-    events.iter().take(EVENTS).take_while(fits).count().max(1)
-}
-
-fn pack_one(events: &[Outgoing]) -> Body {
-    let mut streams: Vec<&Outgoing> = Vec::new();
-    let mut places = Vec::with_capacity(events.len());
+    let mut packer = Packer::default();
     for event in events {
-        let same = |other: &&Outgoing| {
-            other.stream == event.stream && other.max_len == event.max_len && other.max_age == event.max_age
-        };
-        places.push(streams.iter().position(same).unwrap_or_else(|| {
-            streams.push(event);
-            streams.len() - 1
-        }));
+        let place = packer.make_room(&event.stream, event.max_len, event.max_age, event.size());
+        packer.add(place, &event.id, &event.payload, &event.tags);
     }
-    let size: usize = events
-        .iter()
-        .map(|event| event.payload.len() + event.id.len() + 16)
-        .sum();
-    let mut bytes = Vec::with_capacity(size + 64);
-    let out = &mut bytes;
-    array(out, 2);
-    array(out, streams.len());
-    for event in &streams {
-        array(out, 3);
-        text(out, event.stream.as_bytes());
-        number(out, event.max_len);
-        number(
-            out,
-            event
-                .max_age
-                .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-        );
+    packer.take()
+}
+
+/// Packs events one after the other, as they are made.
+#[derive(Debug, Default)]
+pub(crate) struct Packer {
+    /// The rows that are full.
+    full: Vec<Body>,
+    /// The streams of the row that is being packed.
+    streams: Vec<Head>,
+    /// Its events.
+    bytes: Vec<u8>,
+    /// How many events it has.
+    events: usize,
+    /// What they count of [`BYTES`].
+    size: usize,
+    /// How many events were packed in all.
+    count: u64,
+}
+
+/// What a row says of a stream.
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    stream: String,
+    max_len: Option<u64>,
+    max_age: Option<Duration>,
+}
+
+impl Packer {
+    /// Packs an event of a stream.
+    pub(crate) fn push(&mut self, stream: &Stream, id: &str, payload: &[u8]) {
+        let size = Outgoing::size_of(stream.name(), id, payload);
+        let place = self.make_room(stream.name(), stream.longest(), stream.oldest(), size);
+        self.add(place, id, payload, &[]);
     }
-    array(out, events.len());
-    for (event, place) in events.iter().zip(places) {
+
+    /// How many events were packed.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The rows.
+    pub(crate) fn take(&mut self) -> Vec<Body> {
+        self.close();
+        std::mem::take(&mut self.full)
+    }
+
+    /// Makes room for an event of this size; the place of its stream in the row.
+    fn make_room(&mut self, stream: &str, max_len: Option<u64>, max_age: Option<Duration>, size: usize) -> usize {
+        if self.events == EVENTS || self.size + size > BYTES {
+            self.close();
+        }
+        self.size += size;
+        let same = |head: &Head| head.stream == stream && head.max_len == max_len && head.max_age == max_age;
+        self.streams.iter().position(same).unwrap_or_else(|| {
+            self.streams.push(Head {
+                stream: stream.to_owned(),
+                max_len,
+                max_age,
+            });
+            self.streams.len() - 1
+        })
+    }
+
+    fn add(&mut self, place: usize, id: &str, payload: &[u8], tags: &[(String, String)]) {
+        let out = &mut self.bytes;
         array(out, 4);
         number(out, Some(place as u64));
-        text(out, event.id.as_bytes());
-        text(out, &event.payload);
-        array(out, 2 * event.tags.len());
-        for (name, value) in &event.tags {
+        text(out, id.as_bytes());
+        text(out, payload);
+        array(out, 2 * tags.len());
+        for (name, value) in tags {
             text(out, name.as_bytes());
             text(out, value.as_bytes());
         }
+        self.events += 1;
+        self.count += 1;
     }
-    let (format, bytes) = if bytes.len() < SMALL {
-        (PLAIN, bytes)
-    } else {
-        (COMPRESSED, lz4_flex::block::compress_prepend_size(&bytes))
-    };
-    Body {
-        format,
-        events: u32::try_from(events.len()).unwrap_or(u32::MAX),
-        bytes,
+
+    /// Ends the row that is being packed.
+    fn close(&mut self) {
+        if self.events == 0 {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(self.bytes.len() + 64 * (1 + self.streams.len()));
+        let out = &mut bytes;
+        array(out, 2);
+        array(out, self.streams.len());
+        for head in &self.streams {
+            array(out, 3);
+            text(out, head.stream.as_bytes());
+            number(out, head.max_len);
+            let age = head.max_age;
+            number(out, age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
+        }
+        array(out, self.events);
+        out.append(&mut self.bytes);
+        let (format, bytes) = if bytes.len() < SMALL {
+            (PLAIN, bytes)
+        } else {
+            (COMPRESSED, lz4_flex::block::compress_prepend_size(&bytes))
+        };
+        self.full.push(Body {
+            format,
+            events: u32::try_from(self.events).unwrap_or(u32::MAX),
+            bytes,
+        });
+        self.streams.clear();
+        (self.events, self.size) = (0, 0);
     }
 }
 
