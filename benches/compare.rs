@@ -24,7 +24,7 @@ impl Wanted {
         let mut wanted = Wanted {
             check: false,
             only: Vec::new(),
-            rounds: 7,
+            rounds: 15,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {

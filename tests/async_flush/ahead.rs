@@ -2,8 +2,8 @@
 #![cfg(feature = "failpoints")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::prelude::*;
@@ -138,4 +138,41 @@ fn what_was_read_ahead_is_the_next_leaders() {
     let mut second = engine(&world).async_consumer().unwrap();
     assert_eq!(drain(&mut second), ROWS - 1);
     all_once(&world);
+}
+
+/// A crash may come before Redis has seen an acknowledgement: until it is known to be there, Redis knows which
+/// operations' events it has.
+#[test]
+fn what_may_not_be_acknowledged_stays_marked_as_published() {
+    let (database, builder) = common::database();
+    let mut connection = database.redis().unwrap();
+    let marked: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let seen = marked.clone();
+    let redis = Mutex::new(database.redis().unwrap());
+    let builder = builder.on_step(move |at| {
+        if at == Step::AsyncPublished {
+            let marker: String = redis::cmd("GET")
+                .arg("_fluxa_async_sql:published")
+                .query(&mut *redis.lock().unwrap())
+                .unwrap();
+            seen.lock().unwrap().push(marker.lines().count());
+        }
+    });
+    let engine = entities(builder).build().unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let world = World::around(database, engine, EVENTS);
+    queue_rows(&world.engine);
+    let mut consumer = world.engine.async_consumer().unwrap().batch(8);
+    assert_eq!(consumer.consume(8, Duration::ZERO).unwrap(), 8);
+    // One, three and four operations; each time those before are acknowledged on the way of the question for the next.
+    assert_eq!(*marked.lock().unwrap(), [1, 1 + 3, 3 + 4]);
+    assert_eq!(length(&world, QUEUE), ROWS - 8);
+    // All of these are acknowledged now: the next marker has none of them.
+    assert_eq!(consumer.consume(1, Duration::ZERO).unwrap(), 1);
+    assert_eq!(marked.lock().unwrap().last(), Some(&1));
+    let marker: String = redis::cmd("GET")
+        .arg("_fluxa_async_sql:published")
+        .query(&mut connection)
+        .unwrap();
+    assert_eq!(marker.lines().count(), 1);
 }

@@ -79,6 +79,7 @@ impl AsyncConsumer {
     /// Publishes, calls hooks, acknowledges.
     pub(super) fn finish(&mut self, done: &[Order]) -> Result<()> {
         self.runtime.steps.at(Step::AsyncCommitted);
+        self.forget_acknowledged();
         let Some(state) = &mut self.state else { return Ok(()) };
         let mut sorted = done.to_vec();
         sorted.sort_unstable();
@@ -124,7 +125,6 @@ impl AsyncConsumer {
             state.published.forget(settled.iter().map(String::as_str));
             state.decisions = state.decisions.wrapping_sub(letters.len() as u64);
         }
-        self.forget_acknowledged();
         Ok(())
     }
 
