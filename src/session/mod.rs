@@ -1,9 +1,10 @@
 //! Sessions: one unit of work each, with identity map, snapshots, hooks and flush.
 //!
-//! The way of a change: `core`, `arena` and `snapshots` hold entities and notice what is touched; `flush` leads it: `prepare`
-//! collects them, `before` runs the before-hooks, `changes` freezes what is to be written, `ties` and `plan` order it,
-//! `run` and `execute` run it with the texts of `sql` in the ways of `strategy`, `accept` brings it back into memory,
-//! `after` and `publish` tell of it; `queue` writes it down instead, for later; `stale` names the rows that an optimistic lock found changed. `ops` are the few functions that know an entity's type.
+//! The way of a change: `core`, `arena` and `snapshots` hold entities and notice what is touched; `flush` leads it:
+//! `prepare` collects them, `before` runs the before-hooks, `changes` freezes what is to be written, `ties` and `plan`
+//! order it, `run` and `execute` run it with the texts of `sql` in the ways of `strategy`, `accept` brings it back into
+//! memory, `after` and `publish` tell of it; `queue` writes it down instead, for later; `stale` names the rows that an
+//! optimistic lock found changed. `ops` are the few functions that know an entity's type.
 
 mod accept;
 mod after;

@@ -70,8 +70,8 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
         })
 }
 
-/// The events of frozen changes whose statements have run, in the order of the plan. The values that events show move into them,
-/// but for those that the entities get back.
+/// The events of frozen changes whose statements have run, in the order of the plan. The values that events show move
+/// into them, but for those that the entities get back.
 pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> Result<Events> {
     let mut events = Events::new(runtime);
     let Frozen { changes, values, .. } = frozen;

@@ -303,6 +303,12 @@ impl Queue {
         acked.map(|_| ())
     }
 
+    /// What was asked for ahead and not read yet.
+    pub(crate) fn take_ahead(&mut self) -> Result<Vec<Queued>, Failure> {
+        self.collect()?;
+        Ok(std::mem::take(&mut self.ahead))
+    }
+
     /// Forgets what was asked for ahead: it is pending, and found as such.
     pub(crate) fn forget_ahead(&mut self) -> Result<(), Failure> {
         let collected = self.collect();

@@ -87,7 +87,8 @@ pub struct Delivery {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueFigures {
-    /// Operations that wait to be executed, those under way and those that wait for others included.
+    /// Operations that wait to be executed, those under way and those that wait for others included, and those that
+    /// were executed a moment ago and are not acknowledged yet.
     pub backlog: u64,
     /// How long the oldest of them has waited, by the clocks of Redis and of this machine.
     pub oldest: Option<Duration>,

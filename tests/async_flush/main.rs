@@ -16,4 +16,5 @@ mod order;
 mod remember;
 mod support;
 mod together;
+mod unsure;
 mod upstream;

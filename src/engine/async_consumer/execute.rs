@@ -104,6 +104,9 @@ impl Executor<'_> {
                         connection.rollback();
                     }
                     self.begin(connection)?;
+                    let known = done::known(connection, entries)?;
+                    let (again, fresh) = split(entries, &known);
+                    outcome = again;
                     executed = self.apart(connection, &fresh, &mut outcome)?;
                 }
             }

@@ -55,8 +55,12 @@ impl AsyncConsumer {
         }
         self.state = Some(state);
         let learnt = self.letters().and_then(|()| self.recover());
-        if learnt.is_err() {
-            self.state = None;
+        match &mut self.state {
+            Some(state) if learnt.is_ok() => {
+                let known: HashSet<&str> = state.work.items.values().map(|item| item.id.as_str()).collect();
+                state.published.prune(&known);
+            }
+            _ => self.state = None,
         }
         learnt
     }
@@ -80,6 +84,12 @@ impl AsyncConsumer {
         if !self.lead(Instant::now())? {
             return Ok(0);
         }
+        // What is known already, or done with, is not to be taken for new when it comes again.
+        let ahead = self.queue.take_ahead().map_err(|failure| self.unknown(failure))?;
+        for queued in ahead {
+            self.admit(queued)?;
+        }
+        self.acknowledge()?;
         let mut after = None;
         let mut taken = 0;
         loop {

@@ -1,9 +1,9 @@
 //! The consumer of queued operations: executes them, publishes their events, calls the past-tense hooks.
 //!
 //! One consumer works at a time, whoever holds the lease (`execute` makes the databases see to it). `work` says which
-//! operations may be executed, `execute`, `statements` and `updates` do so, `done` remembers them, `sorting` tells errors that heal from those
-//! that do not, `publish` tells of what is committed, `known` is what the consumer has learnt, `finish` what becomes of
-//! what was tried, `pass` puts it all together.
+//! operations may be executed, `execute`, `statements` and `updates` do so, `done` remembers them, `sorting` tells errors
+//! that heal from those that do not, `publish` tells of what is committed, `known` is what the consumer has learnt,
+//! `finish` what becomes of what was tried, `pass` puts it all together.
 
 mod done;
 mod execute;

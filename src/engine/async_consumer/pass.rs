@@ -24,9 +24,10 @@ pub(super) const NAP: Duration = Duration::from_millis(50);
 impl AsyncConsumer {
     /// Executes up to `count` operations; how many are done with, and the first error of one that is to be tried again.
     pub(super) fn pass(&mut self, count: usize, block: Duration, manner: Manner) -> Result<(usize, Option<Error>)> {
-        let outcome = self.work_off(count, block, manner)?;
-        self.acknowledge()?;
-        Ok(outcome)
+        let outcome = self.work_off(count, block, manner);
+        let acknowledged = self.acknowledge();
+        let outcome = outcome?;
+        acknowledged.map(|()| outcome)
     }
 
     fn work_off(&mut self, count: usize, block: Duration, manner: Manner) -> Result<(usize, Option<Error>)> {
@@ -183,7 +184,12 @@ impl AsyncConsumer {
                 self.state = None;
                 Ok(None)
             }
-            Err(Trouble::Error(error)) => Err(error),
+            Err(Trouble::Error(error)) => {
+                // A COMMIT whose answer is lost may still be under way, and what it does is not to be seen yet. The
+                // next try writes the lease again, which waits for it.
+                state.fenced.remove(&pool);
+                Err(error)
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! After the commit: events, put-off commands, past-tense hooks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::work::Item;
@@ -18,7 +18,20 @@ pub(super) struct Published {
     pub(super) pools: Vec<BTreeSet<String>>,
 }
 
+/// So many ids are kept that nobody knows: entries that others hold may come again.
+const STRAYS: usize = 1000;
+
 impl Published {
+    /// Forgets all but these, and the newest of the others.
+    pub(super) fn prune(&mut self, known: &HashSet<&str>) {
+        for pool in &mut self.pools {
+            let strays: Vec<String> = pool.iter().filter(|id| !known.contains(id.as_str())).cloned().collect();
+            for id in strays.iter().rev().skip(STRAYS) {
+                pool.remove(id);
+            }
+        }
+    }
+
     /// Forgets acknowledged operations.
     pub(super) fn forget<'a>(&mut self, ids: impl Iterator<Item = &'a str> + Clone) {
         for pool in &mut self.pools {
