@@ -231,3 +231,23 @@ pub(super) fn hooks(runtime: &Arc<Runtime>, items: &[&Item]) -> Vec<Error> {
     problems.extend(failures.iter().map(|failure| Error::handler(failure.to_string())));
     problems
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_ids_that_nobody_knows_the_newest_are_kept() {
+        let id = |n: usize| format!("{n:06}");
+        let mut published = Published {
+            pools: vec![(0..STRAYS + 50).map(id).collect(), BTreeSet::from([id(3)])],
+        };
+        let known = [id(2), id(40)];
+        published.prune(&known.iter().map(String::as_str).collect());
+        let left: Vec<String> = published.pools[0].iter().cloned().collect();
+        // Of 1,048 strangers 48 go: all below 50 but the two.
+        let expected: Vec<String> = known.iter().cloned().chain((50..STRAYS + 50).map(id)).collect();
+        assert_eq!(left, expected);
+        assert_eq!(published.pools[1].len(), 1);
+    }
+}
