@@ -48,8 +48,8 @@ struct Made {
     key: bool,
     created_at: bool,
     updated_at: bool,
-    /// How many references wait for their keys.
-    references: usize,
+    /// A reference waits for its key: which of them, does not follow.
+    reference: bool,
 }
 
 impl Inserts {
@@ -168,7 +168,7 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, 
             && let Some(handle) = entity.pending(column)
         {
             managed.insert(column);
-            made.references += 1;
+            made.reference = true;
             reference(core, about, column, handle, frozen)?
         } else {
             if has_time(about) {
@@ -190,8 +190,7 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, 
         }
     }
     let shape = match &inserts.last {
-        // Which of several references wait does not follow from their number.
-        Some((last, shape)) if *last == made && made.references == 0 => shape.clone(),
+        Some((last, shape)) if *last == made && !made.reference => shape.clone(),
         _ => {
             let shape = frozen.shape(Shape {
                 columns,

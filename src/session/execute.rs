@@ -55,10 +55,10 @@ pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> boo
     if !first.shape.columns.has(first.def.id) && !matches!(key.stored(), SqlType::Integer { bytes: 8, .. }) {
         return false;
     }
-    let most = most_inserted(server, first.shape.columns.len());
     if step.len() == 1 {
         return true;
     }
+    let most = most_inserted(server, first.shape.columns.len());
     strategy::inserted(step.len(), step.len(), most) == step.len()
         && Chunks::of(frozen, step, server, most).count() == 1
 }

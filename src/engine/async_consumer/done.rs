@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use ulid::Ulid;
 
-use super::execute::Entry;
+use super::execute::{Entry, text};
 use super::tables::DONE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::{Connection, Params};
@@ -78,12 +78,8 @@ pub(super) fn known(connection: &mut Connection, entries: &[Entry<'_>]) -> Resul
         let sql = format!("SELECT `last`,`operations` FROM `{DONE}` WHERE {wanted}");
         connection.select(&sql, params, DONE, &mut |row| {
             let values = row.values();
-            let last = text(values.first());
-            let operations = match values.get(1) {
-                Some(Value::Bytes(bytes)) => bytes.as_slice(),
-                _ => &[],
-            };
-            let noted = unpack(&last, operations).ok_or_else(|| {
+            let last = String::from_utf8_lossy(text(values.first()));
+            let noted = unpack(&last, text(values.get(1))).ok_or_else(|| {
                 let reason = format!("the row {last:?} of `{DONE}` is not what this library writes");
                 Error::new(ErrorKind::Malformed { entry: None, reason })
             })?;
@@ -114,7 +110,7 @@ pub(super) fn purge(
         PAGE - 1
     );
     connection.select(&sql, Params::of([Value::Text(after.to_owned())]), DONE, &mut |row| {
-        last = Some(text(row.values().first()));
+        last = Some(String::from_utf8_lossy(text(row.values().first())).into_owned());
         Ok(())
     })?;
     let mut sql = format!("DELETE FROM `{DONE}` WHERE `last` > ? AND `done_at` < UTC_TIMESTAMP(6) - INTERVAL ? SECOND");
@@ -234,14 +230,6 @@ fn ulid(id: &str) -> Option<Ulid> {
     let ulid = (id.len() == 26).then(|| Ulid::from_string(id).ok())??;
     // Those that are read more leniently are not the same when they are written again.
     (ulid.to_string() == id).then_some(ulid)
-}
-
-fn text(value: Option<&Value>) -> String {
-    match value {
-        Some(Value::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-        Some(Value::Text(text)) => text.clone(),
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]

@@ -217,7 +217,8 @@ fn split<'a>(entries: &[Entry<'a>], known: &Known) -> (Outcome, Vec<Entry<'a>>) 
     (outcome, fresh)
 }
 
-fn text(value: Option<&Value>) -> &[u8] {
+/// A text or the bytes in a column of the consumer's own tables.
+pub(super) fn text(value: Option<&Value>) -> &[u8] {
     match value {
         Some(Value::Bytes(bytes)) => bytes,
         Some(Value::Text(text)) => text.as_bytes(),
