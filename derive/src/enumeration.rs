@@ -191,6 +191,7 @@ fn implement(input: &DeriveInput, names: &[(&Variant, String)]) -> TokenStream {
                     ::core::result::Result::Ok(__value(self))
                 }
 
+                #[inline]
                 fn encode_ref(
                     &self,
                     _: &'static ::headwater::__private::ColumnDef,
@@ -225,6 +226,7 @@ fn implement(input: &DeriveInput, names: &[(&Variant, String)]) -> TokenStream {
                 ::headwater::__private::Value::Text(::std::string::String::from(__name(__variant)))
             }
 
+            #[inline]
             fn __name(__variant: &#ident) -> &'static str {
                 match __variant {
                     #(#ident::#variants => #names,)*

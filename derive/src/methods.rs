@@ -48,6 +48,10 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
         let value = column.encode_ref(&def(i));
         quote!(#i => #value)
     });
+    let write = each().map(|(i, column)| {
+        let write = column.write(&def(i));
+        quote!(if __columns.contains(&#i) { #write?; })
+    });
     let decode = each().map(|(i, column)| {
         let value = column.decode(quote!(__value), &def(i));
         let field = &column.field;
@@ -100,6 +104,15 @@ pub(crate) fn of_table(columns: &Columns) -> TokenStream {
                 #(#encode_ref,)*
                 _ => ::core::result::Result::Err(__TABLE.no_column(__column)),
             }
+        }
+
+        fn write_columns(
+            &self,
+            __columns: ::core::ops::Range<usize>,
+            __row: &mut impl ::headwater::__private::RowWriter,
+        ) -> ::headwater::__private::Result<()> {
+            #(#write)*
+            ::core::result::Result::Ok(())
         }
 
         fn decode(
@@ -191,6 +204,18 @@ impl Column {
             Stored::OptionAs { .. } => {
                 let value = self.encode(def);
                 quote!(::core::result::Result::map(#value, ::headwater::__private::ValueRef::Owned))
+            }
+        }
+    }
+
+    /// The field into a row.
+    fn write(&self, def: &TokenStream) -> TokenStream {
+        let Column { field, ty, .. } = self;
+        match &self.stored {
+            Stored::Plain => quote!(<#ty as ::headwater::__private::ColumnType>::write(&self.#field, #def, __row)),
+            Stored::As(_) | Stored::OptionAs { .. } => {
+                let value = self.encode_ref(def);
+                quote!(::headwater::__private::RowWriter::put(__row, #value?))
             }
         }
     }

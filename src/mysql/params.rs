@@ -1,8 +1,11 @@
 //! Values on their way to the driver.
 
+use std::ops::Range;
+
 use mysql::Value as Driver;
 
-use crate::table::{CivilDate, CivilDateTime, Value};
+use crate::error::Result;
+use crate::table::{CivilDate, CivilDateTime, RowWriter, Value};
 
 /// One value as it is bound: for those who write statements down instead of running them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +39,37 @@ impl Params {
     #[inline]
     pub(crate) fn push(&mut self, value: Value) {
         self.0.push(to_driver(value));
+    }
+
+    pub(crate) fn reserve(&mut self, values: usize) {
+        self.0.reserve(values);
+    }
+
+    /// Moves these values out; NULL is left in their places, or nothing where they are all.
+    pub(crate) fn take(&mut self, place: Range<usize>) -> Params {
+        if place == (0..self.0.len()) {
+            return std::mem::take(self);
+        }
+        let mut taken = Params::with_capacity(place.len());
+        self.take_into(place, &mut taken);
+        taken
+    }
+
+    /// As [`take`](Params::take), behind what is there.
+    pub(crate) fn take_into(&mut self, place: Range<usize>, taken: &mut Params) {
+        let values = self.0.get_mut(place).unwrap_or_default();
+        taken
+            .0
+            .extend(values.iter_mut().map(|value| std::mem::replace(value, Driver::NULL)));
+    }
+
+    /// As [`size_of`](Params::size_of), of these values together.
+    pub(crate) fn size(&self, place: Range<usize>) -> usize {
+        let size = |value: &Driver| match value {
+            Driver::Bytes(bytes) => bytes.len() + 9,
+            _ => 16,
+        };
+        self.0.get(place).unwrap_or_default().iter().map(size).sum()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -91,6 +125,50 @@ impl Params {
         } else {
             mysql::Params::Positional(self.0)
         }
+    }
+}
+
+impl RowWriter for Params {
+    #[inline]
+    fn null(&mut self) -> Result<()> {
+        self.0.push(Driver::NULL);
+        Ok(())
+    }
+
+    #[inline]
+    fn int(&mut self, number: i64) -> Result<()> {
+        self.0.push(Driver::Int(number));
+        Ok(())
+    }
+
+    #[inline]
+    fn uint(&mut self, number: u64) -> Result<()> {
+        self.0.push(Driver::UInt(number));
+        Ok(())
+    }
+
+    #[inline]
+    fn float(&mut self, number: f32) -> Result<()> {
+        self.0.push(Driver::Float(number));
+        Ok(())
+    }
+
+    #[inline]
+    fn double(&mut self, number: f64) -> Result<()> {
+        self.0.push(Driver::Double(number));
+        Ok(())
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.push(Driver::Bytes(bytes.to_vec()));
+        Ok(())
+    }
+
+    #[inline]
+    fn value(&mut self, value: Value) -> Result<()> {
+        self.push(value);
+        Ok(())
     }
 }
 

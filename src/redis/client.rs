@@ -30,6 +30,13 @@ impl Transport for Connection {
         self.send_packed_command(packed).map_err(fault)
     }
 
+    fn send_scattered(&mut self, slices: &[&[u8]], _: usize) -> Result<(), Fault> {
+        slices
+            .iter()
+            .try_for_each(|slice| self.send_packed_command(slice))
+            .map_err(fault)
+    }
+
     // A read that a signal interrupts cannot be gone on with: the client throws the next answer away,
     // as one that came too late.
     fn receive(&mut self) -> Result<Reply, Fault> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
-use super::pack::Commands;
+use super::pack::{Commands, Scattered};
 use super::reply::Reply;
 pub(crate) use super::transport::Read;
 use super::transport::{Fault, FaultKind, Transport};
@@ -59,6 +59,23 @@ impl Link {
     pub(crate) fn run_blocking(&mut self, commands: &Commands, block: Duration) -> Result<Vec<Reply>, Failure> {
         let mut replies = Vec::with_capacity(commands.count());
         self.run_into(commands, block, &mut replies)?;
+        Ok(replies)
+    }
+
+    /// As [`run`](Link::run), with something that is done while the server is at work.
+    pub(crate) fn run_scattered(
+        &mut self,
+        commands: &Scattered<'_>,
+        meanwhile: impl FnOnce(),
+    ) -> Result<Vec<Reply>, Failure> {
+        let send = |transport: &mut dyn Transport| transport.send_scattered(&commands.slices(), commands.count());
+        self.send_by(Duration::ZERO, send)?;
+        meanwhile();
+        let mut replies = Vec::with_capacity(commands.count());
+        for _ in 0..commands.count() {
+            replies.push(self.receive()?);
+        }
+        self.arrived();
         Ok(replies)
     }
 
@@ -126,6 +143,14 @@ impl Link {
 
     /// Sends commands whose answers must be [`receive`](Link::receive)d then.
     fn send(&mut self, commands: &Commands, block: Duration) -> Result<(), Failure> {
+        self.send_by(block, |transport| transport.send(commands.packed(), commands.count()))
+    }
+
+    fn send_by(
+        &mut self,
+        block: Duration,
+        send: impl FnOnce(&mut dyn Transport) -> Result<(), Fault>,
+    ) -> Result<(), Failure> {
         if self.broken {
             return Err(Failure::Broken {
                 pool: Arc::clone(&self.pool),
@@ -137,9 +162,7 @@ impl Link {
         self.set_read_timeout(self.io_timeout.saturating_add(block))?;
         // Broken until every answer is here, so that nothing can leave early and hand it on.
         self.broken = true;
-        self.transport
-            .send(commands.packed(), commands.count())
-            .map_err(|fault| broken(&self.pool, "writing failed", fault))
+        send(&mut *self.transport).map_err(|fault| broken(&self.pool, "writing failed", fault))
     }
 
     fn receive(&mut self) -> Result<Reply, Failure> {

@@ -26,7 +26,7 @@ pub(crate) use entry::{Entry, EntryId};
 pub(crate) use failure::{Failure, Refusal};
 pub(crate) use link::Link;
 pub use options::RedisOptions;
-pub(crate) use pack::Commands;
+pub(crate) use pack::{Commands, Scattered};
 pub(crate) use pool::RedisPool;
 pub(crate) use reply::Reply;
 pub(crate) use script::{Script, lua};

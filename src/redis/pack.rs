@@ -2,9 +2,6 @@
 
 use super::entry::EntryId;
 
-/// What stands around a word, at most.
-const FRAME: usize = 26;
-
 /// Commands packed one after the other, to be sent in one write.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Commands {
@@ -63,22 +60,6 @@ impl Commands {
         self.arg(&text[..ms.len() + 1 + seq.len()])
     }
 
-    /// The next word, given in pieces.
-    pub(crate) fn pieces(&mut self, word: &[Vec<u8>]) -> &mut Self {
-        let length = word.iter().map(Vec::len).sum();
-        self.bytes.reserve(length + FRAME);
-        self.missing = self.missing.saturating_sub(1);
-        self.length(b'$', length);
-        word.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
-        self.bytes.extend_from_slice(b"\r\n");
-        self
-    }
-
-    /// Makes room for words of so many bytes together.
-    pub(crate) fn reserve(&mut self, words: usize, bytes: usize) {
-        self.bytes.reserve(words * FRAME + bytes);
-    }
-
     /// A whole command.
     pub(crate) fn push(&mut self, args: &[&[u8]]) -> &mut Self {
         self.begin(args.len());
@@ -127,6 +108,65 @@ impl Commands {
     }
 }
 
+/// Commands of which some words are not copied to stand together with the rest: they are long.
+#[derive(Debug, Default)]
+pub(crate) struct Scattered<'a> {
+    commands: Commands,
+    /// What stands elsewhere, and where in the commands it belongs.
+    elsewhere: Vec<(usize, &'a [u8])>,
+}
+
+impl<'a> Scattered<'a> {
+    /// From this many bytes on a copy costs more than a write of its own.
+    const LONG: usize = 16 << 10;
+
+    pub(crate) fn new() -> Self {
+        Scattered::default()
+    }
+
+    /// What stands together, for words that are copied.
+    pub(crate) fn commands(&mut self) -> &mut Commands {
+        &mut self.commands
+    }
+
+    /// The next word of the command, in pieces.
+    pub(crate) fn word(&mut self, pieces: impl Iterator<Item = &'a [u8]> + Clone) {
+        let Commands { missing, .. } = &mut self.commands;
+        debug_assert!(*missing > 0, "a word too many");
+        *missing = missing.saturating_sub(1);
+        self.commands.length(b'$', pieces.clone().map(<[u8]>::len).sum());
+        let is_short = |piece: &&[u8]| piece.len() < Self::LONG;
+        let copied: usize = pieces.clone().filter(is_short).map(<[u8]>::len).sum();
+        self.commands.bytes.reserve(copied + 64);
+        for piece in pieces {
+            if is_short(&piece) {
+                self.commands.bytes.extend_from_slice(piece);
+            } else {
+                self.elsewhere.push((self.commands.bytes.len(), piece));
+            }
+        }
+        self.commands.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// How many answers will come.
+    pub(super) fn count(&self) -> usize {
+        self.commands.count
+    }
+
+    /// All bytes, in their order.
+    pub(super) fn slices(&self) -> Vec<&[u8]> {
+        let packed = self.commands.packed();
+        let mut slices = Vec::with_capacity(2 * self.elsewhere.len() + 1);
+        let mut done = 0;
+        for &(at, piece) in &self.elsewhere {
+            slices.extend([&packed[done..at], piece]);
+            done = at;
+        }
+        slices.push(&packed[done..]);
+        slices
+    }
+}
+
 /// Writes the digits to the end of the buffer and tells where they start.
 fn decimal(mut number: u64, digits: &mut [u8; 20]) -> usize {
     let mut at = digits.len();
@@ -154,6 +194,21 @@ mod tests {
             b"*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20\r\n18446744073709551615\r\n"
         );
         assert_eq!(commands.count(), 2);
+    }
+
+    #[test]
+    fn scattered_words_are_packed_as_others() {
+        let long = vec![b'x'; Scattered::LONG];
+        let mut scattered = Scattered::new();
+        scattered.commands().begin(3).arg("SET").arg("k");
+        scattered.word([b"<".as_slice(), &long, b"-", &long, b">"].into_iter());
+        scattered.commands().push(&[b"PING"]);
+        let mut together = Commands::new();
+        let word = [b"<".as_slice(), &long, b"-", &long, b">"].concat();
+        together.push(&[b"SET", b"k", &word]).push(&[b"PING"]);
+        assert_eq!(scattered.slices().len(), 5);
+        assert_eq!(scattered.slices().concat(), together.packed());
+        assert_eq!(scattered.count(), 2);
     }
 
     #[test]

@@ -17,6 +17,11 @@ pub(super) trait Transport: Send {
     /// Writes packed commands to which this many answers will come.
     fn send(&mut self, packed: &[u8], answers: usize) -> Result<(), Fault>;
 
+    /// As [`send`](Transport::send), of bytes that do not stand together.
+    fn send_scattered(&mut self, slices: &[&[u8]], answers: usize) -> Result<(), Fault> {
+        self.send(&slices.concat(), answers)
+    }
+
     /// Takes the next answer.
     fn receive(&mut self) -> Result<Reply, Fault>;
 

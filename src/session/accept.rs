@@ -11,7 +11,7 @@ use super::plan::Plan;
 use crate::entity::Entity;
 use crate::error::{Error, Result};
 use crate::runtime::Registered;
-use crate::table::{ColumnSet, Value};
+use crate::table::{ColumnSet, Key, Value};
 
 /// A change whose statements succeeded, kept for its after-hooks and its events.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ pub(super) fn accept<E: Entity>(
         place: change.place,
         operation: change.operation,
         key: change.key.clone(),
-        changed: change.shape.columns.without(&E::TABLE.internal()),
+        changed: frozen.shape(change).columns.without(&E::TABLE.internal()),
         values: Vec::new(),
         kept: None,
     };
@@ -161,7 +161,7 @@ pub(super) fn accept<E: Entity>(
         accepted: accepted.map(|entity| Box::new(entity) as Box<dyn Any + Send>),
         place: change.place,
         operation: change.operation,
-        managed: change.shape.managed,
+        managed: frozen.shape(change).managed,
         mark,
         before: Box::new(before),
         deleted: deleted.map(|entity| Box::new(entity) as Box<dyn Any + Send>),
@@ -246,10 +246,17 @@ fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) ->
 
 /// The columns that the flush made the values of.
 fn give_back<E: Entity>(entity: &mut E, change: &Change, frozen: &Frozen) -> Result<()> {
-    let Shape { managed, kept, .. } = &*change.shape;
+    let Shape { managed, kept, .. } = frozen.shape(change);
     // A key that was made is known by the change, whether or not it is part of the statement.
     if managed.has(E::TABLE.id) {
-        entity.decode(E::TABLE.id, change.key.clone())?;
+        let number = match change.key {
+            Value::UInt(number) => Some(number),
+            _ => None,
+        };
+        match number.and_then(E::Key::from_server) {
+            Some(key) => entity.set_key(key),
+            None => entity.decode(E::TABLE.id, change.key.clone())?,
+        }
     }
     if managed.meets(kept) {
         for (column, value) in kept.iter().zip(&frozen.values[change.new_values()]) {

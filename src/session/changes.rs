@@ -3,13 +3,13 @@
 //! Every value is encoded and checked here, before the first statement. Keys, versions and timestamps that
 //! this library sets stand in the frozen values only; the entities get them when the statements succeeded.
 
-use std::sync::Arc;
+use std::ops::Range;
 
 use super::arena::{Arena, Mark, Slot, Status, name_of};
 use super::before::is_trashed;
 use super::committed::Operation;
 use super::core::{Core, Place};
-use super::frozen::{Change, Extent, Frozen, Pending, Shape};
+use super::frozen::{Change, Extent, Frozen, Pending, Shape, ShapeId};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{
@@ -34,12 +34,18 @@ pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Froz
 /// What the inserts of a table have in common.
 struct Inserts {
     all: ColumnSet,
-    /// The columns whose values are the entity's to say, and go nowhere but into the statement.
-    plain: ColumnSet,
-    /// Whether rows are written down as they are frozen.
+    /// The columns, those together whose values are the entity's to say and go nowhere but into the statement.
+    parts: Vec<Part>,
+    /// Whether values go into [`Frozen::rows`].
     writes: bool,
     /// The shape of the last one, and what it follows from.
-    last: Option<(Made, Arc<Shape>)>,
+    last: Option<(Made, ShapeId)>,
+}
+
+/// Columns of an insert that are treated alike.
+enum Part {
+    Plain(Range<usize>),
+    Other(usize),
 }
 
 /// What is made for an insert: the columns that it is about follow from it.
@@ -53,21 +59,33 @@ struct Made {
 }
 
 impl Inserts {
-    fn new(def: &TableDef, frozen: &Frozen) -> Self {
+    fn new(def: &'static TableDef, frozen: &Frozen) -> Self {
         let managed = [Some(def.id), def.version, def.created_at, def.updated_at];
-        let unique = unique_columns(def);
-        let mut plain = ColumnSet::EMPTY;
+        // Stored rows come before new ones: only they hand values over, but for others that are queued.
+        let others = frozen
+            .changes
+            .last()
+            .is_some_and(|change| std::ptr::eq(change.def, def));
+        let unique = match others || frozen.queueing.is_some() {
+            true => unique_columns(def),
+            false => ColumnSet::EMPTY,
+        };
+        // A reference may wait for its key.
+        let writes = def.columns.iter().all(|column| column.reference.is_none());
+        let mut parts = Vec::new();
         for (column, about) in def.columns.iter().enumerate() {
-            if !managed.contains(&Some(column)) && about.reference.is_none() && !has_time(about) && !unique.has(column)
-            {
-                plain.insert(column);
+            if !writes || managed.contains(&Some(column)) || has_time(about) || unique.has(column) {
+                parts.push(Part::Other(column));
+            } else if let Some(Part::Plain(columns)) = parts.last_mut() {
+                columns.end = column + 1;
+            } else {
+                parts.push(Part::Plain(column..column + 1));
             }
         }
         Inserts {
             all: def.all(),
-            plain,
-            // A reference may wait for its key.
-            writes: frozen.queueing.is_some() && def.columns.iter().all(|column| column.reference.is_none()),
+            parts,
+            writes,
             last: None,
         }
     }
@@ -107,37 +125,35 @@ fn one<E: Entity>(
 fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, frozen: &mut Frozen) -> Result<()> {
     let def = E::TABLE;
     let now = frozen.now;
-    if frozen.values.capacity() - frozen.values.len() < def.columns.len() {
-        // Most often all that is left are inserts of the same table.
-        let left = frozen.changes.capacity() - frozen.changes.len();
-        frozen.values.reserve(left.max(1) * def.columns.len());
-    }
     let (first_value, first_pending) = (frozen.values.len(), frozen.pending.len());
     let mut columns = inserts.all;
     let (mut managed, mut kept) = (ColumnSet::EMPTY, ColumnSet::EMPTY);
     let mut made = Made::default();
     let mut key = Value::Null;
     let writes = inserts.writes;
-    let start = frozen.queueing.as_ref().map_or(0, |queueing| queueing.rows.end());
-    for (column, about) in def.columns.iter().enumerate() {
-        if writes
-            && inserts.plain.has(column)
-            && let Some(queueing) = &mut frozen.queueing
-        {
-            // Not moved out of its result: that costs as much as writing it.
-            match &entity.encode_ref(column) {
-                Ok(value) => queueing.rows.push(value)?,
-                Err(_) => return entity.encode(column).map(|_| ()),
+    let start = frozen.rows.end();
+    let is_first = inserts.last.is_none();
+    // Most often all that is left are inserts of the same table.
+    let more = (frozen.changes.capacity() - frozen.changes.len()).saturating_sub(1);
+    if is_first && writes {
+        frozen.rows.reserve(def.columns.len(), more + 1);
+    }
+    for part in &inserts.parts {
+        let column = match part {
+            Part::Plain(columns) => {
+                frozen.rows.columns(entity, columns.clone())?;
+                continue;
             }
-            continue;
-        }
+            Part::Other(column) => *column,
+        };
+        let about = &def.columns[column];
         if column == def.id {
             if entity.key().is_unset() {
                 made.key = true;
                 managed.insert(column);
                 match (E::Key::generate(), &mut frozen.queueing) {
                     (Some(made), _) => key = encode_key(&made, about)?,
-                    (None, Some(queueing)) => key = queueing.keys.next(def, queueing.more)?,
+                    (None, Some(queueing)) => key = number(about, queueing.keys.next(def, queueing.more)?),
                     (None, None) => {
                         columns.remove(column);
                         continue;
@@ -146,13 +162,12 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, 
             } else {
                 key = entity.encode(column)?;
             }
-            match frozen.queueing.as_mut().filter(|_| writes) {
+            if writes {
                 // The entity gets it from the change.
-                Some(queueing) => queueing.rows.push_value(&key)?,
-                None => {
-                    kept.insert(column);
-                    frozen.values.push(key.clone());
-                }
+                frozen.rows.push(&key)?;
+            } else {
+                kept.insert(column);
+                frozen.values.push(key.clone());
             }
             continue;
         }
@@ -176,29 +191,28 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, 
             }
             entity.encode(column)?
         };
-        if let Some(queueing) = frozen.queueing.as_mut().filter(|_| writes) {
-            queueing.rows.push_value(&value)?;
+        if writes {
+            frozen.rows.push(&value)?;
         }
         kept.insert(column);
         frozen.values.push(value);
     }
-    let mut written = 0..0;
-    if let Some(queueing) = frozen.queueing.as_mut().filter(|_| writes) {
-        written = start..queueing.rows.end();
-        if start == 0 {
-            queueing.rows.reserve_like(&written, queueing.more);
-        }
+    let written = start..frozen.rows.end();
+    frozen.rows.finish(&written);
+    if is_first && more > 0 {
+        frozen.rows.reserve_like(&written, more);
+        frozen.values.reserve(more * (frozen.values.len() - first_value));
     }
-    let shape = match &inserts.last {
-        Some((last, shape)) if *last == made && !made.reference => shape.clone(),
+    let shape = match inserts.last {
+        Some((last, shape)) if last == made && !made.reference => shape,
         _ => {
-            let shape = frozen.shape(Shape {
+            let shape = frozen.shapes.add(Shape {
                 columns,
                 kept,
                 beside: ColumnSet::EMPTY,
                 managed,
             });
-            inserts.last = Some((made, shape.clone()));
+            inserts.last = Some((made, shape));
             shape
         }
     };
@@ -333,7 +347,7 @@ fn update<E: Entity>(
     }
     let beside = beside_columns.iter().map(|column| stored(original, column));
     frozen.values.extend(beside);
-    let shape = frozen.shape(Shape {
+    let shape = frozen.shapes.add(Shape {
         columns,
         kept: columns,
         beside: beside_columns,
@@ -364,7 +378,7 @@ fn delete<E: Entity>(at: Place, row: Option<&E>, operation: Operation, frozen: &
         frozen.values.push(stored(entity, column));
     }
     let version = def.version.map(|column| entity.encode(column)).transpose()?;
-    let shape = frozen.shape(Shape::default());
+    let shape = frozen.shapes.add(Shape::default());
     frozen.changes.push(Change {
         place: at,
         def,

@@ -52,13 +52,13 @@ pub(super) fn is_single(frozen: &Frozen, step: &[usize], server: &Server) -> boo
     }
     // A key that the server made may not fit the struct's type, which is only known afterwards.
     let key = &first.def.columns[first.def.id];
-    if !first.shape.columns.has(first.def.id) && !matches!(key.stored(), SqlType::Integer { bytes: 8, .. }) {
+    if !frozen.shape(first).columns.has(first.def.id) && !matches!(key.stored(), SqlType::Integer { bytes: 8, .. }) {
         return false;
     }
     if step.len() == 1 {
         return true;
     }
-    let most = most_inserted(server, first.shape.columns.len());
+    let most = most_inserted(server, frozen.shape(first).columns.len());
     strategy::inserted(step.len(), step.len(), most) == step.len()
         && Chunks::of(frozen, step, server, most).count() == 1
 }
@@ -73,7 +73,7 @@ fn most_inserted(server: &Server, columns: usize) -> usize {
 fn insert<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) -> Result<u64> {
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
-    let (def, columns) = (first.def, first.shape.columns);
+    let (def, columns) = (first.def, frozen.shape(first).columns);
     let generated = !columns.has(def.id);
     let mut statements = 0;
     let most = most_inserted(&server, columns.len());
@@ -113,7 +113,7 @@ fn most_of(sql: SqlType) -> u64 {
 fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) -> Result<u64, Failed> {
     let server = *connection.server();
     let first = &frozen.changes[step[0]];
-    let (def, columns) = (first.def, first.shape.columns);
+    let (def, columns) = (first.def, frozen.shape(first).columns);
     let versioned = first.version.is_some();
     let shape = Shape {
         def,
@@ -125,7 +125,12 @@ fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
     }
     let mut statements = 0;
     let chunks = Chunks::of(frozen, step, &server, shape.most_rows());
-    let Frozen { changes, values, .. } = frozen;
+    let Frozen {
+        changes,
+        values,
+        shapes,
+        ..
+    } = frozen;
     let values = Cell::from_mut(values.as_mut_slice()).as_slice_of_cells();
     let row = |&i: &usize| {
         let change = &changes[i];
@@ -133,7 +138,7 @@ fn update<T: Target>(connection: &mut T, frozen: &mut Frozen, step: &[usize]) ->
             key: &change.key,
             version: change.version.as_ref(),
             values: &values[change.new_values()],
-            spent: change.is_spent(),
+            spent: change.is_spent(shapes.of(change)),
         }
     };
     for chunk in chunks {
@@ -168,7 +173,7 @@ fn all_same(frozen: &Frozen, step: &[usize]) -> bool {
 
 fn update_same<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let first = &frozen.changes[step[0]];
-    let (def, columns) = (first.def, first.shape.columns);
+    let (def, columns) = (first.def, frozen.shape(first).columns);
     let most = MOST_ROWS.min(MOST_PLACEHOLDERS - columns.len());
     let mut statements = 0;
     for chunk in step.chunks(most) {
@@ -248,7 +253,7 @@ pub(super) fn park<T: Target>(connection: &mut T, change: &Change, column: usize
 struct Chunks<'a> {
     rest: &'a [usize],
     all: usize,
-    /// How large each row is; not needed where there is one.
+    /// How large each row is; not needed where there is one, or all fit into a packet.
     sizes: Vec<usize>,
     /// How many of the sizes were used.
     at: usize,
@@ -263,19 +268,21 @@ impl<'a> Chunks<'a> {
         let size = |&i: &usize| {
             let change = &frozen.changes[i];
             let values = frozen.values[change.new_values()].iter();
-            values.map(Params::size_of).sum::<usize>() + change.written.len()
+            values.map(Params::size_of).sum::<usize>() + frozen.rows.size_of(&change.written)
         };
         // A quarter of the packet is left for what the sizes do not count.
+        let most_bytes = server.max_packet / 4 * 3;
         Chunks {
             rest: step,
             all: step.len(),
             sizes: match step {
                 [_] => Vec::new(),
+                _ if frozen.values.is_empty() && frozen.rows.size() <= most_bytes => Vec::new(),
                 _ => step.iter().map(size).collect(),
             },
             at: 0,
             most_rows,
-            most_bytes: server.max_packet / 4 * 3,
+            most_bytes,
             cut: |_, left, most| left.min(most),
         }
     }
@@ -294,15 +301,10 @@ impl<'a> Iterator for Chunks<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        if self.all == 1 {
-            return Some(std::mem::take(&mut self.rest));
-        }
+        let most = (self.cut)(self.all, self.rest.len(), self.most_rows);
+        let mut rows = if self.sizes.is_empty() { most } else { 0 };
         let mut bytes = 0;
-        let mut rows = 0;
-        for size in self.sizes[self.at..]
-            .iter()
-            .take((self.cut)(self.all, self.rest.len(), self.most_rows))
-        {
+        for size in self.sizes.iter().skip(self.at).take(most) {
             bytes += size;
             // A single row that is too large is sent all the same, for the server to say so.
             if bytes > self.most_bytes && rows > 0 {

@@ -1,11 +1,11 @@
 //! What was frozen: the changes of a flush with their values, as statements, events and acceptance ask for them.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::committed::Operation;
 use super::core::Place;
 use super::queue::Queueing;
+use super::rows::{Rows, joined};
 use crate::mysql::Params;
 use crate::table::{CivilDateTime, ColumnSet, TableDef, Value};
 
@@ -19,17 +19,21 @@ pub(crate) struct Change {
     pub(crate) key: Value,
     /// The version that the row must still have.
     pub(crate) version: Option<Value>,
-    /// Which columns it is about.
-    pub(crate) shape: Arc<Shape>,
+    /// Which columns it is about: in [`Frozen::shapes`].
+    pub(super) shape: ShapeId,
     /// Its values.
     pub(super) values: Extent,
-    /// All new values, in [`Queueing::rows`]; empty where that is not done.
+    /// Of a row to insert, all its values in [`Frozen::rows`]; empty where they are [kept](Shape::kept) instead.
     pub(crate) written: Range<usize>,
     /// Whether an update's values are asked for once its statement has run: by events, or by who queues it.
     pub(crate) told: bool,
     /// Other entities that its references wait for, in [`Frozen::pending`].
     pub(crate) pending: Range<usize>,
 }
+
+/// A place in [`Frozen::shapes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ShapeId(u32);
 
 /// The columns of a change; most changes of a flush share them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -42,6 +46,13 @@ pub(crate) struct Shape {
     pub(crate) beside: ColumnSet,
     /// Those that the entity gets back from the frozen values.
     pub(crate) managed: ColumnSet,
+}
+
+impl Shape {
+    /// Whether the entity gets back any of the new values that are kept.
+    fn gives_back_kept(&self) -> bool {
+        self.managed.meets(&self.kept)
+    }
 }
 
 /// Where the values of a change stand in [`Frozen::values`]: one kind after the other. A table has at most 256 columns.
@@ -76,14 +87,36 @@ pub(crate) struct Pending {
     pub(crate) nullable: bool,
 }
 
+/// The columns of the changes of a flush.
+#[derive(Debug, Default)]
+pub(crate) struct Shapes(Vec<Shape>);
+
+impl Shapes {
+    /// That of a change.
+    pub(crate) fn of(&self, change: &Change) -> &Shape {
+        &self.0[change.shape.0 as usize]
+    }
+
+    /// These columns, which most often are those of the change before.
+    pub(super) fn add(&mut self, shape: Shape) -> ShapeId {
+        if self.0.last() != Some(&shape) {
+            self.0.push(shape);
+        }
+        // As many as there are changes at most.
+        ShapeId(u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX))
+    }
+}
+
 /// All changes of a flush.
 #[derive(Debug, Default)]
 pub(crate) struct Frozen {
     pub(crate) changes: Vec<Change>,
     pub(crate) values: Vec<Value>,
     pub(crate) pending: Vec<Pending>,
-    /// The columns of the change that was frozen last.
-    shape: Arc<Shape>,
+    /// The columns of changes, each once for those alike that follow each other.
+    pub(crate) shapes: Shapes,
+    /// Rows to insert whose values nobody asks for again, but for those that are kept as well.
+    pub(crate) rows: Rows,
     /// Room to work in: empty between two changes.
     pub(super) spare: Vec<Value>,
     /// The time that the whole flush writes into its timestamp columns.
@@ -104,13 +137,8 @@ impl Change {
     }
 
     /// Whether nobody needs its new values once they are bound.
-    pub(super) fn is_spent(&self) -> bool {
-        !self.told && !self.gives_back_kept()
-    }
-
-    /// Whether the entity gets back any of the new values that are kept.
-    fn gives_back_kept(&self) -> bool {
-        self.shape.managed.meets(&self.shape.kept)
+    pub(super) fn is_spent(&self, shape: &Shape) -> bool {
+        !self.told && !shape.gives_back_kept()
     }
 
     /// The new values that are kept, in the order of the columns.
@@ -133,10 +161,10 @@ impl Change {
     }
 
     /// Columns whose change an update's event shows, each with its place among the old and the new values.
-    fn shown(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+    fn shown(&self, shape: &Shape) -> impl Iterator<Item = (usize, usize)> + use<> {
         let updates = matches!(self.operation, Operation::Update | Operation::Restore);
         let internal = self.def.internal();
-        let columns = self.shape.columns.iter().enumerate().filter(move |_| updates);
+        let columns = shape.columns.iter().enumerate().filter(move |_| updates);
         columns.filter(move |(_, column)| !internal.has(*column))
     }
 
@@ -144,11 +172,12 @@ impl Change {
     /// the frozen values, but for those that the entity gets back.
     pub(crate) fn take_visible<'a>(
         &'a self,
+        shape: &'a Shape,
         values: &'a mut [Value],
     ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
-        self.shown().map(|(place, column)| {
+        self.shown(shape).map(|(place, column)| {
             let new = &mut values[self.new_values().start + place];
-            let new = if self.shape.managed.has(column) {
+            let new = if shape.managed.has(column) {
                 new.clone()
             } else {
                 new.take()
@@ -167,41 +196,54 @@ impl Frozen {
         self.changes.clear();
         self.values.clear();
         self.pending.clear();
+        self.shapes.0.clear();
         self.queueing = None;
-        let bytes = self.changes.capacity() * size_of::<Change>() + self.values.capacity() * size_of::<Value>();
+        self.rows.clear();
+        let bytes = self.changes.capacity() * size_of::<Change>()
+            + self.values.capacity() * size_of::<Value>()
+            + self.rows.kept();
         (bytes <= KEPT).then(|| Box::new(self))
     }
 
-    /// These columns, which most often are those of the change before.
-    pub(super) fn shape(&mut self, shape: Shape) -> Arc<Shape> {
-        if *self.shape != shape {
-            self.shape = Arc::new(shape);
-        }
-        self.shape.clone()
+    /// Which columns a change is about.
+    pub(crate) fn shape(&self, change: &Change) -> &Shape {
+        self.shapes.of(change)
     }
 
     /// The new value that a change writes into a column.
     pub(crate) fn new_value(&self, change: &Change, column: usize) -> Option<&Value> {
-        if !change.shape.kept.has(column) {
+        let kept = &self.shape(change).kept;
+        if !kept.has(column) {
             return None;
         }
-        let position = change.shape.kept.iter().position(|c| c == column)?;
+        let position = kept.iter().position(|c| c == column)?;
         self.values.get(change.new_values().start + position)
     }
 
     /// The values of rows to insert, in the order of the columns. What the entities do not get back moves: events of
     /// an insert carry no values.
     pub(crate) fn take_rows(&mut self, rows: &[usize]) -> Params {
-        let width = rows.first().map_or(0, |&i| self.changes[i].shape.columns.len());
+        let width = rows.first().map_or(0, |&i| self.shape(&self.changes[i]).columns.len());
+        if let Rows::Bound(bound, _) = &mut self.rows
+            && let Some(places) = joined(rows.iter().map(|&i| &self.changes[i].written))
+        {
+            if let [place] = places.as_slice() {
+                return bound.take(place.clone());
+            }
+            let mut params = Params::with_capacity(rows.len() * width);
+            places.into_iter().for_each(|place| bound.take_into(place, &mut params));
+            return params;
+        }
         let mut params = Params::with_capacity(rows.len() * width);
         for change in rows.iter().map(|&i| &self.changes[i]) {
+            let shape = self.shapes.of(change);
             let values = &mut self.values[change.new_values()];
-            if !change.gives_back_kept() {
+            if !shape.gives_back_kept() {
                 values.iter_mut().for_each(|value| params.push(value.take()));
                 continue;
             }
-            for (column, value) in change.shape.kept.iter().zip(values) {
-                params.push(if change.shape.managed.has(column) {
+            for (column, value) in shape.kept.iter().zip(values) {
+                params.push(if shape.managed.has(column) {
                     value.clone()
                 } else {
                     value.take()
@@ -214,7 +256,7 @@ impl Frozen {
     /// Column, old and new value of what an update changed, without the columns that no event shows.
     pub(crate) fn visible(&self, change: &Change) -> Vec<(usize, Value, Value)> {
         let value = |start: usize, place: usize| self.values[start + place].clone();
-        let shown = change.shown();
+        let shown = change.shown(self.shape(change));
         shown
             .map(|(place, column)| {
                 (

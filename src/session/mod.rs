@@ -27,6 +27,7 @@ mod publish;
 pub(crate) mod queue;
 mod relations;
 mod retry;
+mod rows;
 mod run;
 mod snapshots;
 mod sql;

@@ -118,7 +118,9 @@ pub(crate) fn one_step<'a>(mut nodes: impl Iterator<Item = Node<'a>>) -> Option<
 
 /// Whether two changes write the same columns of the same table the same way.
 fn shares(a: &Node<'_>, b: &Node<'_>) -> bool {
-    a.rank == b.rank && a.action == b.action && (a.action == Action::Delete || a.shape == b.shape)
+    a.rank == b.rank
+        && a.action == b.action
+        && (a.action == Action::Delete || std::ptr::eq(a.shape, b.shape) || a.shape == b.shape)
 }
 
 /// The order of two changes that nothing ties.

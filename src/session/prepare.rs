@@ -72,7 +72,13 @@ fn freeze(core: &mut Core, touched: Vec<Place>, queueing: Option<Queueing>) -> R
     };
     let runtime = core.runtime.clone();
     let mut frozen = core.spare.take().map_or_else(Frozen::default, |spare| *spare);
-    (frozen.now, frozen.queueing) = (CivilDateTime::now(), queueing);
+    frozen.now = CivilDateTime::now();
+    let rows = std::mem::take(&mut frozen.rows);
+    frozen.rows = match &queueing {
+        Some(queueing) => rows.queued(queueing.wire),
+        None => rows.bound(),
+    };
+    frozen.queueing = queueing;
     frozen.changes.reserve(places.len());
     for places in places.chunk_by(|a, b| a.table == b.table) {
         let table = places[0].table;
@@ -112,7 +118,7 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
             Operation::Update | Operation::Trash | Operation::Restore => Action::Update,
             Operation::Delete | Operation::ForceDelete => Action::Delete,
         },
-        shape: &change.shape.columns,
+        shape: &frozen.shape(change).columns,
         key: &change.key,
     });
     let (ties, why) = ties(frozen);

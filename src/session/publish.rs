@@ -3,7 +3,7 @@
 
 use super::accept::Accepted;
 use super::committed::Operation;
-use super::frozen::{Change, Frozen};
+use super::frozen::{Change, Frozen, Shape};
 use super::plan::Plan;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
@@ -53,8 +53,8 @@ struct Told<'a> {
 }
 
 /// The columns of a change that events show.
-fn shown(change: &Change) -> ColumnSet {
-    change.shape.columns.without(&change.def.internal())
+fn shown(change: &Change, shape: &Shape) -> ColumnSet {
+    shape.columns.without(&change.def.internal())
 }
 
 /// Whether a flush has events of durable streams, which are written in its transaction.
@@ -65,7 +65,14 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
             table.is_some_and(|table| {
                 let flush = flush_type(change.operation);
                 let mut durable = table.streams.iter().filter(|routed| routed.outbox.is_some());
-                durable.any(|routed| publishes(table.def, routed.publication, flush, &shown(change)))
+                durable.any(|routed| {
+                    publishes(
+                        table.def,
+                        routed.publication,
+                        flush,
+                        &shown(change, frozen.shape(change)),
+                    )
+                })
             })
         })
 }
@@ -74,7 +81,12 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
 /// into them, but for those that the entities get back.
 pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> Result<Events> {
     let mut events = Events::new(runtime);
-    let Frozen { changes, values, .. } = frozen;
+    let Frozen {
+        changes,
+        values,
+        shapes,
+        ..
+    } = frozen;
     for step in &plan.steps {
         // All changes of a step are of one table.
         let table = step.first().map(|&i| changes[i].place.table as usize);
@@ -83,12 +95,13 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
             continue;
         };
         for change in step.iter().map(|&i| &changes[i]) {
+            let shape = shapes.of(change);
             let told = Told {
                 operation: change.operation,
                 key: &change.key,
-                changed: shown(change),
+                changed: shown(change, shape),
             };
-            events.add(table, &told, change.take_visible(values))?;
+            events.add(table, &told, change.take_visible(shape, values))?;
         }
     }
     Ok(events)

@@ -26,7 +26,7 @@ pub(super) fn execute_all<T: Targets>(
             Broken::Park { change, index } => {
                 let giver = &frozen.changes[change];
                 let columns = giver.def.indexes.get(index).map_or(&[][..], |index| index.columns);
-                (change, parking_place(giver, columns))
+                (change, parking_place(frozen, giver, columns))
             }
             Broken::Release { change, column } => (change, Some((column, Value::Null))),
         };
@@ -59,7 +59,13 @@ pub(super) fn execute_all<T: Targets>(
         })
         .collect();
     for step in &plan.steps {
-        for &i in step {
+        // Most often nothing waits.
+        let waiting = if frozen.pending.is_empty() {
+            &[]
+        } else {
+            step.as_slice()
+        };
+        for &i in waiting {
             for position in frozen.changes[i].pending.clone() {
                 if later.contains(&position) {
                     continue;

@@ -17,11 +17,7 @@ pub(super) fn insert(def: &TableDef, columns: &ColumnSet, rows: usize) -> String
         name(&mut sql, def.columns[column].name);
     }
     sql.push_str(") VALUES ");
-    let row = placeholders(width, "");
-    for i in 0..rows {
-        comma(&mut sql, i);
-        sql.push_str(&row);
-    }
+    repeat(&mut sql, &placeholders(width, ""), rows);
     sql
 }
 
@@ -74,10 +70,7 @@ pub(super) fn update_join(
         1 + usize::from(version.is_some()) + columns.len(),
         server.row_constructor(),
     );
-    for i in 0..rows {
-        comma(&mut sql, i);
-        sql.push_str(&row);
-    }
+    repeat(&mut sql, &row, rows);
     push(
         &mut sql,
         format_args!(") v ON t.{}=v.k{}", Identifier(def.key().name), collate(def.key())),
@@ -279,6 +272,14 @@ fn placeholders(count: usize, prefix: &str) -> String {
     }
     row.push(')');
     row
+}
+
+/// Adds a text so many times, with commas between.
+fn repeat(sql: &mut String, text: &str, times: usize) {
+    if let Some(more) = times.checked_sub(1) {
+        sql.push_str(text);
+        sql.push_str(&format!(",{text}").repeat(more));
+    }
 }
 
 fn name(sql: &mut String, name: &str) {

@@ -87,14 +87,14 @@ fn references(frozen: &Frozen, found: &mut Found) {
 /// Whether any row is deleted or leaves a unique value behind: without that nothing can collide in order.
 fn gives_something_up(frozen: &Frozen) -> bool {
     frozen.changes.iter().any(|change| {
-        change.is_delete() || (!change.is_insert() && change.shape.columns.meets(&unique_columns(change.def)))
+        change.is_delete() || (!change.is_insert() && frozen.shape(change).columns.meets(&unique_columns(change.def)))
     })
 }
 
 /// Whether any row takes a key or a unique value.
 fn takes_something(frozen: &Frozen) -> bool {
     frozen.changes.iter().any(|change| {
-        change.is_insert() || (!change.is_delete() && change.shape.columns.meets(&unique_columns(change.def)))
+        change.is_insert() || (!change.is_delete() && frozen.shape(change).columns.meets(&unique_columns(change.def)))
     })
 }
 
@@ -138,7 +138,7 @@ fn unique_values(frozen: &Frozen, found: &mut Found) {
                 && let Some(&before) = given.get(&(change.def.name, n, values))
             {
                 let giver = &frozen.changes[before];
-                let parkable = !giver.is_delete() && parking_place(giver, index).is_some();
+                let parkable = !giver.is_delete() && parking_place(frozen, giver, index).is_some();
                 found.add(before, after, parkable, Why::Unique(n));
             }
         }
@@ -201,7 +201,7 @@ fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Optio
     let kept = if change.is_delete() {
         given_up(change.def)
     } else {
-        change.shape.kept
+        frozen.shape(change).kept
     };
     let (range, there) = match side {
         Side::Old => (change.old_values(), !change.is_insert()),
@@ -214,8 +214,8 @@ fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Optio
     for &column in index {
         let (columns, start) = if kept.has(column) {
             (&kept, range.start)
-        } else if change.shape.beside.has(column) {
-            (&change.shape.beside, change.beside_values().start)
+        } else if frozen.shape(change).beside.has(column) {
+            (&frozen.shape(change).beside, change.beside_values().start)
         } else {
             return None;
         };
@@ -239,11 +239,11 @@ fn folded(value: &Value) -> String {
 
 /// A column of this index that can hold some other value for a moment, and that value: one that the change writes
 /// anyway, so that its own statement puts the right value there.
-pub(super) fn parking_place(change: &Change, index: &[usize]) -> Option<(usize, Value)> {
+pub(super) fn parking_place(frozen: &Frozen, change: &Change, index: &[usize]) -> Option<(usize, Value)> {
     let own = |column: &&usize| {
         let about = &change.def.columns[**column];
         let checked = about.reference.is_some_and(|reference| reference.constraint.is_some());
-        change.shape.columns.has(**column) && (about.nullable || !checked)
+        frozen.shape(change).columns.has(**column) && (about.nullable || !checked)
     };
     index
         .iter()

@@ -5,7 +5,7 @@
 
 use super::event::DirtyEvent;
 use super::param::Param;
-use super::wire::Short;
+use super::wire::digits;
 use crate::mysql::Bound;
 use crate::table::{CivilDateTime, TableDef, Value};
 
@@ -184,7 +184,11 @@ impl Touch {
         let touch = match key {
             Value::Text(text) => self.part(text.as_bytes()),
             Value::Bytes(bytes) => self.part(bytes),
-            Value::UInt(number) => self.part(Short::number(false, *number).as_bytes()),
+            Value::UInt(number) => {
+                let mut room = [0; 20];
+                let length = digits(&mut room, *number);
+                self.part(&room[..length])
+            }
             other => self.part(&key_bytes(other)),
         };
         touch.0

@@ -7,6 +7,7 @@ use super::def::{ColumnDef, Reference, SqlType, Table, TableDef};
 use super::handle::RawHandle;
 use super::row::Cell;
 use super::value::{Value, ValueRef};
+use super::writer::RowWriter;
 use crate::error::Result;
 
 /// A column of the table `E` whose values have the type `T`: `User::EMAIL`.
@@ -108,6 +109,13 @@ pub trait ColumnType: Clone + Send + 'static {
     #[inline]
     fn encode_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
         self.encode(column).map(ValueRef::Owned)
+    }
+
+    /// As [`encode`](ColumnType::encode), into a row.
+    #[doc(hidden)]
+    #[inline]
+    fn write(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+        row.put(self.encode_ref(column)?)
     }
 
     /// The value from what was stored.

@@ -1,5 +1,6 @@
 //! What the derive says of a table, as constants: names, column types, indexes.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::columns::ColumnSet;
@@ -8,6 +9,7 @@ use super::handle::RawHandle;
 use super::key::Key;
 use super::row::Row;
 use super::value::{Value, ValueRef};
+use super::writer::RowWriter;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A struct that is stored as the rows of a table. `#[derive(Table)]` writes it.
@@ -57,6 +59,14 @@ pub trait Table: Sized + Clone + Send + 'static {
     /// As [`encode`](Table::encode).
     fn encode_ref(&self, column: usize) -> Result<ValueRef<'_>> {
         self.encode(column).map(ValueRef::Owned)
+    }
+
+    /// As [`encode`](Table::encode), these columns one after the other into a row.
+    #[doc(hidden)]
+    fn write_columns(&self, columns: Range<usize>, row: &mut impl RowWriter) -> Result<()> {
+        columns
+            .into_iter()
+            .try_for_each(|column| row.put(self.encode_ref(column)?))
     }
 
     /// Sets one column from a stored value.

@@ -14,6 +14,7 @@ mod reference;
 mod row;
 mod types;
 mod value;
+mod writer;
 
 pub use column::{Column, ColumnType, StoredAs};
 pub use columns::{ColumnSet, MAX_COLUMNS};
@@ -27,6 +28,7 @@ pub use row::Row;
 #[cfg(feature = "json")]
 pub use types::json::Json;
 pub use value::{CivilDate, CivilDateTime, CivilTime, Value, ValueRef};
+pub(crate) use writer::RowWriter;
 
 /// What the derives use beside the public items.
 pub(crate) mod private {
@@ -34,4 +36,5 @@ pub(crate) mod private {
     pub use super::default::same_text;
     pub use super::row::Cell;
     pub use super::types::symbol::{decode_enumeration, take_enumeration};
+    pub use super::writer::RowWriter;
 }

@@ -67,7 +67,7 @@ pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -
                 // `deleted` is given the entity as it stood in the session, edits that were never stored included.
                 let row = (table.ops.row)(core, change.place.slot, change.is_delete());
                 for &(column, reference) in &references {
-                    if (change.is_delete() || change.shape.columns.has(column))
+                    if (change.is_delete() || frozen.shape(change).columns.has(column))
                         && let Some(value) = row.get(column).filter(|value| !value.is_null())
                     {
                         draft.reads.push(touch_row((reference.table)().name, value));
@@ -79,22 +79,31 @@ pub(super) fn touches(core: &Core, frozen: &Frozen, recorders: &mut Recorders) -
     Ok(())
 }
 
+/// The changes of a step with their table, where that has streams.
+fn told<'a>(
+    runtime: &'a Runtime,
+    frozen: &'a Frozen,
+    step: &'a [usize],
+) -> impl Iterator<Item = (&'a Registered, &'a Change)> {
+    // All changes of a step are of one table.
+    let table = step.first().map(|&i| frozen.changes[i].place.table as usize);
+    let table = table.and_then(|table| runtime.registered(table));
+    let table = table.filter(|table| !table.streams.is_empty());
+    let changes = step.iter().map(|&i| &frozen.changes[i]);
+    table
+        .into_iter()
+        .flat_map(move |table| changes.clone().map(move |change| (table, change)))
+}
+
 /// Adds the events of all changes, in the order of the plan; how many there are.
 pub(super) fn events(runtime: &Runtime, frozen: &Frozen, plan: &Plan, recorders: &mut Recorders) -> Result<u64> {
     // The consumer writes them as their streams want them.
     let wire = recorders.wire();
     let mut count = 0;
     let mut payload = Vec::with_capacity(128);
-    for &i in plan.steps.iter().flatten() {
-        let change = &frozen.changes[i];
-        let Some(table) = runtime.registered(change.place.table as usize) else {
-            continue;
-        };
-        if table.streams.is_empty() {
-            continue;
-        }
+    for (table, change) in plan.steps.iter().flat_map(|step| told(runtime, frozen, step)) {
         let changes = frozen.visible(change);
-        let changed = change.shape.columns.without(&change.def.internal());
+        let changed = frozen.shape(change).columns.without(&change.def.internal());
         let flush = flush_type(change.operation);
         let draft = &mut recorders.of(runtime, table.mysql)?.draft;
         for routed in &table.streams {
@@ -181,7 +190,7 @@ fn written_changes(core: &Core, frozen: &Frozen, table: &Registered, step: &[usi
 
 fn written<'a>(frozen: &'a Frozen, change: &Change) -> Vec<(usize, &'a Value)> {
     let new = &frozen.values[change.new_values()];
-    change.shape.columns.iter().zip(new).collect()
+    frozen.shape(change).columns.iter().zip(new).collect()
 }
 
 /// How an operation is written.

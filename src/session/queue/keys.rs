@@ -63,23 +63,20 @@ impl KeyMaker {
     }
 
     /// The next key of a table, of which so many more rows may follow.
-    pub(crate) fn next(&mut self, def: &'static TableDef, more: usize) -> Result<Value> {
+    #[inline]
+    pub(crate) fn next(&mut self, def: &'static TableDef, more: usize) -> Result<u64> {
         let taken = self.taken.as_mut().filter(|(table, _)| std::ptr::eq(*table, def));
-        let number = match taken.and_then(|(_, keys)| keys.next()) {
-            Some(number) => number,
+        match taken.and_then(|(_, keys)| keys.next()) {
+            Some(number) => Ok(number),
             None => {
                 self.give_back();
                 let mut keys = self.runtime.keys.take(&self.runtime, def, 1 + more as u64)?;
                 let first = keys.start;
                 keys.start += 1;
                 self.taken = Some((def, keys));
-                first
+                Ok(first)
             }
-        };
-        Ok(match def.key().sql {
-            SqlType::Integer { signed: true, .. } => Value::Int(i64::try_from(number).unwrap_or(i64::MAX)),
-            _ => Value::UInt(number),
-        })
+        }
     }
 
     /// Gives keys back that were taken for rows that have one already.

@@ -20,13 +20,15 @@ use super::core::Core;
 use super::execute::Failed;
 use super::flush::FlushReport;
 use super::prepare::{self, Prepared};
+use super::rows::Rows;
 use super::run::execute_all;
 use crate::error::{Error, ErrorKind, Result};
-use crate::redis::{Commands, Failure, Reply};
+use crate::redis::{Failure, Reply, Scattered};
 use crate::runtime::{QueueSettings, Registered, Runtime};
 use crate::step::Step;
+use crate::stream::Wire;
 use crate::stream::operation::QUEUE;
-use crate::stream::wire::{Pieces, WrittenRows};
+use crate::stream::wire::Piece;
 
 /// What freezing needs for rows that are inserted later.
 #[derive(Debug)]
@@ -35,8 +37,8 @@ pub(crate) struct Queueing {
     pub(crate) keys: KeyMaker,
     /// How many entities of the same table follow the one that is being frozen: new ones only, once they begin.
     pub(crate) more: usize,
-    /// Rows whose values nobody asks for again are written as soon as they are frozen.
-    pub(crate) rows: WrittenRows,
+    /// How operations are written.
+    pub(crate) wire: Wire,
 }
 
 impl Queueing {
@@ -44,7 +46,7 @@ impl Queueing {
         Queueing {
             keys: KeyMaker::new(Arc::clone(runtime)),
             more: 0,
-            rows: WrittenRows::new(settings.wire),
+            wire: settings.wire,
         }
     }
 }
@@ -71,8 +73,7 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
     let statements = execute_all(&runtime, &mut recorders, &mut frozen, &plan, &broken).map_err(failed)?;
     let events = describe::events(&runtime, &frozen, &plan, &mut recorders)?;
     describe::changes(core, &frozen, &plan, &mut recorders)?;
-    enqueue(&runtime, settings, recorders.finish(&runtime)?)?;
-    runtime.steps.at(Step::AsyncQueued);
+    let operations = recorders.finish(&runtime)?;
     let mut report = FlushReport {
         statements,
         events,
@@ -82,6 +83,8 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         undoable: false,
         hooks: false,
     };
+    enqueue(&runtime, settings, &operations, &frozen.rows)?;
+    runtime.steps.at(Step::AsyncQueued);
     accept_all(core, &frozen, &plan, |_| true, manner, &mut report, |_, _, _, _, _| ())?;
     prepare::settle(core);
     core.spare = frozen.emptied();
@@ -98,26 +101,35 @@ fn failed(failed: Failed) -> Error {
 
 /// Gives the operations to Redis: all or none, in one round trip. When the answer is lost with the connection they
 /// are given again, and the consumer knows them by their ids.
-fn enqueue(runtime: &Runtime, settings: &QueueSettings, operations: Vec<(String, Pieces)>) -> Result<()> {
+fn enqueue(
+    runtime: &Runtime,
+    settings: &QueueSettings,
+    operations: &[(String, Vec<Piece>)],
+    rows: &Rows,
+) -> Result<()> {
     let framed = operations.len() > 1;
-    let mut commands = Commands::new();
+    let mut commands = Scattered::new();
     if framed {
-        commands.push(&[b"MULTI"]);
+        commands.commands().push(&[b"MULTI"]);
     }
-    for (id, bytes) in &operations {
-        commands.reserve(7, 64 + bytes.iter().map(Vec::len).sum::<usize>());
-        commands.begin(7).arg("XADD").arg(QUEUE).arg("*").arg("s").pieces(bytes);
-        commands.arg("e").arg(id);
+    for (id, pieces) in operations {
+        let command = commands.commands().begin(7);
+        command.arg("XADD").arg(QUEUE).arg("*").arg("s");
+        commands.word(pieces.iter().map(|piece| match piece {
+            Piece::Here(bytes) => bytes,
+            Piece::Rows(place) => rows.written(place),
+        }));
+        commands.commands().arg("e").arg(id);
     }
     if framed {
-        commands.push(&[b"EXEC"]);
+        commands.commands().push(&[b"EXEC"]);
     }
     let pool = runtime
         .redis
         .get(settings.redis)
         .ok_or_else(|| Error::config("the Redis pool of the queue is gone"))?;
     pool.with(|link| {
-        for reply in link.run(&commands)? {
+        for reply in link.run_scattered(&commands, || ())? {
             // The answer to EXEC has one for each command.
             let replies = match link.check(reply)? {
                 Reply::List(list) => list,

@@ -1,15 +1,14 @@
 //! Writes the statements of a plan down, one operation for each MySQL pool.
 
-use std::ops::Range;
-
 use crate::error::{Error, Result};
 use crate::mysql::{Done, Params, Server};
 use crate::runtime::Runtime;
 use crate::session::frozen::Frozen;
+use crate::session::rows::{Rows, joined};
 use crate::session::target::{Target, Targets};
 use crate::stream::Wire;
 use crate::stream::operation::Parameter;
-use crate::stream::wire::{Draft, Pieces};
+use crate::stream::wire::{Draft, Piece};
 use crate::table::TableDef;
 
 /// What takes the statements of one pool.
@@ -47,7 +46,7 @@ impl Recorders {
     }
 
     /// The operations as bytes, each with its id.
-    pub(super) fn finish(self, runtime: &Runtime) -> Result<Vec<(String, Pieces)>> {
+    pub(super) fn finish(self, runtime: &Runtime) -> Result<Vec<(String, Vec<Piece>)>> {
         let drafts = self.pools.into_iter().enumerate();
         let drafts = drafts.filter_map(|(pool, recorder)| Some((runtime.mysql.get(pool)?, recorder?)));
         drafts
@@ -93,22 +92,14 @@ impl Target for Recorder {
     fn insert(&mut self, sql: &str, frozen: &mut Frozen, rows: &[usize], _: &TableDef) -> Result<Done> {
         let query = self.draft.queries();
         self.inserted.extend(rows.first().map(|&first| (first, query)));
-        match &frozen.queueing {
-            Some(queueing) if rows.iter().all(|&i| !frozen.changes[i].written.is_empty()) => {
-                let count = rows.len() * rows.first().map_or(0, |&i| frozen.changes[i].shape.columns.len());
-                // Most often they stand one after the other already.
-                let mut places: Vec<Range<usize>> = Vec::with_capacity(1);
-                for place in rows.iter().map(|&i| &frozen.changes[i].written) {
-                    match places.last_mut() {
-                        Some(last) if last.end == place.start => last.end = place.end,
-                        _ => places.push(place.clone()),
-                    }
-                }
-                self.draft.reserve(queueing.rows.end());
-                let rows = places.into_iter().map(|place| queueing.rows.get(place));
-                self.draft.insert(sql, count, rows)?;
+        let places = joined(rows.iter().map(|&i| &frozen.changes[i].written));
+        match places.filter(|_| matches!(frozen.rows, Rows::Written(_))) {
+            Some(places) => {
+                let columns = |&i: &usize| frozen.shape(&frozen.changes[i]).columns.len();
+                let count = rows.len() * rows.first().map_or(0, columns);
+                self.draft.insert(sql, count, places.into_iter())?;
             }
-            _ => self.write(sql, &frozen.take_rows(rows), None)?,
+            None => self.write(sql, &frozen.take_rows(rows), None)?,
         }
         Ok(Done {
             matched: rows.len() as u64,

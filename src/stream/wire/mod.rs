@@ -42,12 +42,12 @@ pub(in crate::stream) use cursor::{Cursor, Integer};
 pub(super) use number::boolean;
 pub(super) use read::read_event;
 pub(crate) use read_operation::{read_operation, row_value};
-pub(in crate::stream) use short::Short;
+pub(in crate::stream) use short::digits;
 pub(super) use time::rfc3339;
 pub use write::pack_event;
 pub(super) use write::write_dirty_event;
 pub(crate) use write::{EventRecord, write_event};
-pub(crate) use write_operation::{Draft, Pieces, WrittenRows};
+pub(crate) use write_operation::{Draft, Piece, WrittenRows};
 
 use crate::error::{Error, ErrorKind};
 

@@ -80,7 +80,8 @@ pub(super) fn go_float<F: LowerExp + Copy + Into<f64>>(value: F) -> Short {
 //
 // A ten-thousandth of a whole number, divided exactly as parsing its digits would be, is this number; and no other
 // decimal of up to 15 digits is, so that without its zeros at the end it has the fewest digits.
-fn few_digits(value: f64) -> Option<(u64, u64, usize)> {
+#[inline]
+pub(super) fn few_digits(value: f64) -> Option<(u64, u64, usize)> {
     if !(1e-4..1e6).contains(&value) && value != 0.0 {
         return None;
     }
@@ -90,12 +91,14 @@ fn few_digits(value: f64) -> Option<(u64, u64, usize)> {
         return None;
     }
     let scaled = scaled.unsigned_abs();
-    let (whole, mut fraction, mut digits) = (scaled / 10_000, scaled % 10_000, 4);
-    while digits > 0 && fraction % 10 == 0 {
-        fraction /= 10;
-        digits -= 1;
-    }
-    Some((whole, fraction, digits))
+    let (whole, fraction) = (scaled / 10_000, scaled % 10_000);
+    Some(match fraction {
+        0 => (whole, 0, 0),
+        _ if fraction % 1000 == 0 => (whole, fraction / 1000, 1),
+        _ if fraction % 100 == 0 => (whole, fraction / 100, 2),
+        _ if fraction % 10 == 0 => (whole, fraction / 10, 3),
+        _ => (whole, fraction, 4),
+    })
 }
 
 /// Splits `-1.5e300` at the `e`, of either case; the exponent may have a plus.

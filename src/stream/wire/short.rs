@@ -47,20 +47,66 @@ impl Short {
 
     /// Adds a number with zeros before it until it has so many digits, at most 20.
     #[inline]
-    pub(in crate::stream) fn digits(&mut self, mut number: u64, least: usize) {
-        let count = 1 + number.checked_ilog10().map_or(0, |digits| digits as usize);
-        let end = self.length + count.max(least.min(20));
+    pub(in crate::stream) fn digits(&mut self, number: u64, least: usize) {
+        let end = self.length + count(number).max(least.min(20));
         let Some(room) = self.bytes.get_mut(self.length..end) else {
             debug_assert!(false, "a short text of more than {ROOM} bytes");
             return;
         };
-        for digit in room.iter_mut().rev() {
-            *digit = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
+        fill(room, number);
         self.length = end;
     }
 }
+
+/// How many digits a number has.
+#[inline]
+fn count(number: u64) -> usize {
+    // Most are small.
+    match number {
+        0..10 => 1,
+        10..100 => 2,
+        100..1000 => 3,
+        1000..10_000 => 4,
+        10_000..100_000 => 5,
+        100_000..1_000_000 => 6,
+        _ => 1 + number.ilog10() as usize,
+    }
+}
+
+/// Writes the digits of a number to the beginning of a room of at least 20 bytes; how many they are.
+#[inline]
+pub(in crate::stream) fn digits(room: &mut [u8], number: u64) -> usize {
+    let count = count(number);
+    if let Some(room) = room.get_mut(..count) {
+        fill(room, number);
+    }
+    count
+}
+
+/// Fills a room with the last digits of a number.
+#[inline]
+pub(super) fn fill(room: &mut [u8], mut number: u64) {
+    // Two at a time: each division waits for the one before.
+    let mut pairs = room.rchunks_exact_mut(2);
+    for pair in &mut pairs {
+        pair.copy_from_slice(&PAIRS[(number % 100) as usize]);
+        number /= 100;
+    }
+    if let [digit] = pairs.into_remainder() {
+        *digit = b'0' + (number % 10) as u8;
+    }
+}
+
+/// The digits of the numbers below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0u8;
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
 
 impl fmt::Write for Short {
     fn write_str(&mut self, text: &str) -> fmt::Result {

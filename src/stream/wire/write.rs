@@ -3,8 +3,8 @@
 use rmp::encode::{self, ByteBuf};
 
 use super::malformed;
-use super::number::go_float;
-use super::short::Short;
+use super::number::{few_digits, go_float};
+use super::short::{Short, digits, fill};
 use super::time::{write_rfc3339, write_span};
 use crate::error::Result;
 use crate::stream::decide::FlushType;
@@ -95,7 +95,9 @@ const SHORT_VALUE: &[u8; 11] = b"\x83\xa1n\xc2\xa1t\xa1?\xa1v\xa0";
 /// Where in it the type is put in, and the length of the text.
 const KIND: usize = 7;
 const LENGTH: usize = 10;
-/// The same with room for the 20 digits of the longest number, and for its sign.
+/// The 20 digits of the longest number, and its sign.
+const LONGEST: usize = 21;
+/// The same with room for the longest number.
 const NUMBER: &[u8; 32] = b"\x83\xa1n\xc2\xa1t\xa1?\xa1v\xa0                     ";
 
 impl<const GO: bool> Out<GO> {
@@ -130,6 +132,16 @@ impl<const GO: bool> Out<GO> {
     /// What was written so far.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.as_slice()
+    }
+
+    /// Forgets what was written and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.buffer.as_mut_vec().clear();
+    }
+
+    /// How many bytes the memory holds.
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.as_vec().capacity()
     }
 
     /// Makes room.
@@ -296,7 +308,7 @@ impl<const GO: bool> Out<GO> {
             buffer.extend_from_slice(SHORT_VALUE);
             if let Some(head) = buffer.last_chunk_mut::<{ SHORT_VALUE.len() }>() {
                 head[KIND] = kind;
-                head[LENGTH] |= length;
+                head[LENGTH] = SHORT_VALUE[LENGTH] | length;
             }
             buffer.extend_from_slice(text);
             return Ok(());
@@ -310,29 +322,55 @@ impl<const GO: bool> Out<GO> {
 
     /// A number that is not NULL, in decimal.
     #[inline]
-    pub(super) fn number(&mut self, kind: u8, negative: bool, mut number: u64) -> Result<()> {
+    pub(super) fn number(&mut self, kind: u8, negative: bool, number: u64) -> Result<()> {
         if GO {
             return self.typed(kind, Short::number(negative, number).as_bytes());
         }
-        let digits = number.checked_ilog10().map_or(1, |digits| digits as u8 + 1);
-        let length = digits + u8::from(negative);
+        self.in_place(kind, |text| {
+            let sign = usize::from(negative);
+            text[0] = b'-';
+            sign + digits(&mut text[sign..], number)
+        });
+        Ok(())
+    }
+
+    /// A double that is not NULL, as Go writes it.
+    pub(super) fn double(&mut self, number: f64) -> Result<()> {
+        match few_digits(number.abs()) {
+            Some((whole, fraction, places)) if !GO => self.in_place(b'f', |text| {
+                let mut end = usize::from(number.is_sign_negative());
+                text[0] = b'-';
+                end += digits(&mut text[end..], whole);
+                if places > 0 {
+                    text[end] = b'.';
+                    let behind = &mut text[end + 1..][..places];
+                    // Its digits, and zeros before them.
+                    fill(behind, fraction);
+                    end += 1 + places;
+                }
+                end
+            }),
+            _ => self.typed(b'f', go_float(number).as_bytes())?,
+        }
+        Ok(())
+    }
+
+    /// A value that is not NULL, of a text that is written where it stands; it tells how long it is.
+    #[inline]
+    fn in_place(&mut self, kind: u8, write: impl FnOnce(&mut [u8; LONGEST]) -> usize) {
         let buffer = self.buffer.as_mut_vec();
         let at = buffer.len();
         buffer.extend_from_slice(NUMBER);
-        if let Some(whole) = buffer.last_chunk_mut::<{ NUMBER.len() }>() {
-            whole[KIND] = kind;
-            whole[LENGTH] |= length;
-            let text = &mut whole[SHORT_VALUE.len()..][..usize::from(length)];
-            for digit in text.iter_mut().rev() {
-                *digit = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-            if negative {
-                text[0] = b'-';
-            }
+        let mut length = 0;
+        if let Some(whole) = buffer.last_chunk_mut::<{ NUMBER.len() }>()
+            && let Some((head, text)) = whole.split_first_chunk_mut::<{ SHORT_VALUE.len() }>()
+            && let Some(text) = text.first_chunk_mut()
+        {
+            length = write(text);
+            head[KIND] = kind;
+            head[LENGTH] = SHORT_VALUE[LENGTH] | length as u8;
         }
-        buffer.truncate(at + SHORT_VALUE.len() + usize::from(length));
-        Ok(())
+        buffer.truncate(at + SHORT_VALUE.len() + length);
     }
 
     pub(super) fn null(&mut self) {

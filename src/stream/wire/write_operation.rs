@@ -9,12 +9,14 @@ use super::write::Out;
 use crate::error::Result;
 use crate::stream::declaration::Wire;
 use crate::stream::operation::{Before, OWN, Parameter};
-use crate::table::{CivilDateTime, TableDef, Value, ValueRef};
+use crate::table::{CivilDateTime, RowWriter, Table, TableDef, Value};
 
 /// An operation being written.
 #[derive(Debug)]
 pub(crate) struct Draft {
     wire: Wire,
+    /// What stands before the end of `queries`: rows of long statements are not copied to stand with the rest.
+    pieces: Vec<Piece>,
     queries: Part,
     dirty: Part,
     changes: Part,
@@ -24,8 +26,13 @@ pub(crate) struct Draft {
     pub(crate) reads: Vec<u64>,
 }
 
-/// The bytes of an operation, one piece after the other: statements are long, and are not copied to stand together.
-pub(crate) type Pieces = [Vec<u8>; 3];
+/// A part of an operation's bytes.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Here(Vec<u8>),
+    /// At this place of the [`WrittenRows`].
+    Rows(Range<usize>),
+}
 
 /// The elements of an array, whose number is known at the end.
 #[derive(Debug, Default)]
@@ -38,6 +45,7 @@ impl Draft {
     pub(crate) fn new(wire: Wire) -> Self {
         Draft {
             wire,
+            pieces: Vec::new(),
             queries: Part::default(),
             dirty: Part::default(),
             changes: Part::default(),
@@ -70,18 +78,11 @@ impl Draft {
         Ok(())
     }
 
-    /// Adds an INSERT with rows that are written already, of so many values together.
-    pub(crate) fn insert<'a>(
-        &mut self,
-        sql: &str,
-        count: usize,
-        rows: impl Iterator<Item = &'a [u8]> + Clone,
-    ) -> Result<()> {
-        Out::<false>::append(&mut self.queries.bytes, |out| {
-            statement(out, sql, count)?;
-            rows.for_each(|row| out.raw(row));
-            Ok(())
-        })?;
+    /// Adds an INSERT with rows that are written already at these places, of so many values together.
+    pub(crate) fn insert(&mut self, sql: &str, count: usize, rows: impl Iterator<Item = Range<usize>>) -> Result<()> {
+        Out::<false>::append(&mut self.queries.bytes, |out| statement(out, sql, count))?;
+        self.pieces.push(Piece::Here(std::mem::take(&mut self.queries.bytes)));
+        self.pieces.extend(rows.map(Piece::Rows));
         self.queries.count += 1;
         self.expected.push(None);
         Ok(())
@@ -150,15 +151,8 @@ impl Draft {
         })
     }
 
-    /// Makes room for statements of so many bytes.
-    pub(crate) fn reserve(&mut self, bytes: usize) {
-        if self.queries.count == 0 {
-            self.queries.bytes.reserve(bytes + bytes / 16);
-        }
-    }
-
-    /// The bytes of the operation.
-    pub(crate) fn finish(mut self, pool: &str, id: &str) -> Result<Pieces> {
+    /// The bytes of the operation, one piece after the other.
+    pub(crate) fn finish(mut self, pool: &str, id: &str) -> Result<Vec<Piece>> {
         if !self.reads.is_empty() {
             for touches in [&mut self.writes, &mut self.reads] {
                 touches.sort_unstable();
@@ -196,7 +190,11 @@ impl Draft {
             out.text(OWN.as_bytes())?;
             self.own(out, id)
         })?;
-        Ok([head, queries, rest])
+        let mut pieces = Vec::with_capacity(self.pieces.len() + 3);
+        pieces.push(Piece::Here(head));
+        pieces.append(&mut self.pieces);
+        pieces.extend([Piece::Here(queries), Piece::Here(rest)]);
+        Ok(pieces)
     }
 
     fn own(&self, out: &mut Out<false>, id: &str) -> Result<()> {
@@ -261,64 +259,51 @@ impl WrittenRows {
         }
     }
 
+    pub(crate) fn wire(&self) -> Wire {
+        match self {
+            WrittenRows::Documented(_) => Wire::Documented,
+            WrittenRows::FluxaOrm(_) => Wire::FluxaOrm,
+        }
+    }
+
+    /// Forgets all rows and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        match self {
+            WrittenRows::Documented(out) => out.clear(),
+            WrittenRows::FluxaOrm(out) => out.clear(),
+        }
+    }
+
+    /// How many bytes the memory holds.
+    pub(crate) fn capacity(&self) -> usize {
+        match self {
+            WrittenRows::Documented(out) => out.capacity(),
+            WrittenRows::FluxaOrm(out) => out.capacity(),
+        }
+    }
+
     /// Where the next value will begin.
     pub(crate) fn end(&self) -> usize {
         self.bytes().len()
     }
 
+    /// Adds these columns of an entity.
+    #[inline]
+    pub(crate) fn columns<T: Table>(&mut self, entity: &T, columns: Range<usize>) -> Result<()> {
+        match self {
+            WrittenRows::Documented(out) => entity.write_columns(columns, out),
+            WrittenRows::FluxaOrm(out) => entity.write_columns(columns, out),
+        }
+    }
+
     /// Adds a value.
     #[inline]
-    pub(crate) fn push(&mut self, value: &ValueRef<'_>) -> Result<()> {
-        match value {
-            ValueRef::Text(text) => self.text(text.as_bytes()),
-            ValueRef::Bytes(bytes) => self.text(bytes),
-            ValueRef::Owned(value) => self.push_value(value),
-        }
-    }
-
-    /// Adds a value in the form in which it is bound: a boolean as a number, a date as its midnight, a time as text.
-    //
-    // Not by way of `Parameter`: whatever is put together is waited for when it is taken apart at once.
-    pub(crate) fn push_value(&mut self, value: &Value) -> Result<()> {
-        match value {
-            Value::Null => self.add(Parameter::Null),
-            Value::Bool(value) => self.number(b'i', false, u64::from(*value)),
-            Value::Int(number) => self.number(b'i', *number < 0, number.unsigned_abs()),
-            Value::UInt(number) => self.number(b'u', false, *number),
-            Value::Float(number) => self.add(Parameter::Double(f64::from(*number))),
-            Value::Double(number) => self.add(Parameter::Double(*number)),
-            Value::Text(text) => self.text(text.as_bytes()),
-            Value::Bytes(bytes) => self.text(bytes),
-            Value::Date(date) => self.add(Parameter::DateTime(CivilDateTime {
-                date: *date,
-                ..CivilDateTime::default()
-            })),
-            Value::DateTime(at) => self.add(Parameter::DateTime(*at)),
-            Value::Time(span) => self.text(span.to_string().as_bytes()),
-        }
-    }
-
-    #[inline]
-    fn text(&mut self, text: &[u8]) -> Result<()> {
-        match self {
-            WrittenRows::Documented(out) => out.typed(b's', text),
-            WrittenRows::FluxaOrm(out) => out.typed(b's', text),
-        }
-    }
-
-    #[inline]
-    fn number(&mut self, kind: u8, negative: bool, number: u64) -> Result<()> {
-        match self {
-            WrittenRows::Documented(out) => out.number(kind, negative, number),
-            WrittenRows::FluxaOrm(out) => out.number(kind, negative, number),
-        }
-    }
-
-    #[inline]
-    fn add(&mut self, value: Parameter<'_>) -> Result<()> {
-        match self {
-            WrittenRows::Documented(out) => parameter(out, value),
-            WrittenRows::FluxaOrm(out) => parameter(out, value),
+    pub(crate) fn push(&mut self, value: &Value) -> Result<()> {
+        match (self, value) {
+            // A key, as most are.
+            (WrittenRows::Documented(out), Value::UInt(number)) => out.uint(*number),
+            (WrittenRows::Documented(out), value) => bound(out, value),
+            (WrittenRows::FluxaOrm(out), value) => bound(out, value),
         }
     }
 
@@ -334,8 +319,62 @@ impl WrittenRows {
     }
 
     /// Values that were added.
-    pub(crate) fn get(&self, place: Range<usize>) -> &[u8] {
-        self.bytes().get(place).unwrap_or_default()
+    pub(crate) fn get(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes().get(place.clone()).unwrap_or_default()
+    }
+}
+
+/// Values in the form in which they are bound: a boolean as a number, a date as its midnight, a time as text.
+impl<const GO: bool> RowWriter for Out<GO> {
+    fn null(&mut self) -> Result<()> {
+        Out::null(self);
+        Ok(())
+    }
+
+    fn int(&mut self, number: i64) -> Result<()> {
+        self.number(b'i', number < 0, number.unsigned_abs())
+    }
+
+    fn uint(&mut self, number: u64) -> Result<()> {
+        self.number(b'u', false, number)
+    }
+
+    fn float(&mut self, number: f32) -> Result<()> {
+        self.double(f64::from(number))
+    }
+
+    fn double(&mut self, number: f64) -> Result<()> {
+        Out::double(self, number)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.typed(b's', bytes)
+    }
+
+    fn value(&mut self, value: Value) -> Result<()> {
+        bound(self, &value)
+    }
+}
+
+fn bound<const GO: bool>(out: &mut Out<GO>, value: &Value) -> Result<()> {
+    match value {
+        Value::Null => RowWriter::null(out),
+        Value::Bool(value) => out.int(i64::from(*value)),
+        Value::Int(number) => out.int(*number),
+        Value::UInt(number) => out.uint(*number),
+        Value::Float(number) => out.float(*number),
+        Value::Double(number) => out.double(*number),
+        Value::Text(text) => RowWriter::bytes(out, text.as_bytes()),
+        Value::Bytes(bytes) => RowWriter::bytes(out, bytes),
+        Value::Date(date) => parameter(
+            out,
+            Parameter::DateTime(CivilDateTime {
+                date: *date,
+                ..CivilDateTime::default()
+            }),
+        ),
+        Value::DateTime(at) => parameter(out, Parameter::DateTime(*at)),
+        Value::Time(span) => RowWriter::bytes(out, span.to_string().as_bytes()),
     }
 }
 
@@ -371,7 +410,7 @@ fn parameter<const GO: bool>(out: &mut Out<GO>, value: Parameter<'_>) -> Result<
         }
         Parameter::Int(number) => out.number(b'i', number < 0, number.unsigned_abs()),
         Parameter::UInt(number) => out.number(b'u', false, number),
-        Parameter::Double(number) => out.typed(b'f', go_float(number).as_bytes()),
+        Parameter::Double(number) => out.double(number),
         Parameter::Bytes(bytes) => out.typed(b's', bytes),
         Parameter::DateTime(at) => out.typed(b't', write_rfc3339(at).as_bytes()),
     }
@@ -455,20 +494,15 @@ mod tests {
                 let bound = params.each().map(Parameter::from);
                 let mut one = Draft::new(wire);
                 one.query("SQL", 1, bound, None).unwrap();
-                let borrowed = match value {
-                    Value::Text(text) => ValueRef::Text(text),
-                    Value::Bytes(bytes) => ValueRef::Bytes(bytes),
-                    other => ValueRef::Owned(other.clone()),
+                let mut rows = WrittenRows::new(wire);
+                rows.push(value).unwrap();
+                let mut other = Draft::new(wire);
+                other.insert("SQL", 1, std::iter::once(0..rows.end())).unwrap();
+                let [Piece::Here(head), Piece::Rows(place)] = &other.pieces[..] else {
+                    panic!("{:?}", other.pieces);
                 };
-                for value in [borrowed, ValueRef::Owned(value.clone())] {
-                    let mut rows = WrittenRows::new(wire);
-                    rows.push(&value).unwrap();
-                    let mut other = Draft::new(wire);
-                    other
-                        .insert("SQL", 1, std::iter::once(rows.get(0..rows.end())))
-                        .unwrap();
-                    assert_eq!(other.queries.bytes, one.queries.bytes, "{value:?}");
-                }
+                let whole = [head.as_slice(), rows.get(place)].concat();
+                assert_eq!(whole, one.queries.bytes, "{value:?}");
             }
         }
     }

@@ -6,9 +6,10 @@ use crate::table::column::ColumnType;
 use crate::table::def::{ColumnDef, SqlType};
 use crate::table::row::{Cell, Number};
 use crate::table::value::Value;
+use crate::table::writer::RowWriter;
 
 macro_rules! integers {
-    ($($type:ty, $variant:ident, $wide:ty, $signed:expr;)*) => {$(
+    ($($type:ty, $variant:ident, $write:ident, $wide:ty, $signed:expr;)*) => {$(
         impl ColumnType for $type {
             type Compare<'a> = $type;
             const SQL: SqlType = SqlType::Integer { bytes: size_of::<$type>() as u8, signed: $signed };
@@ -16,6 +17,11 @@ macro_rules! integers {
             #[inline]
             fn encode(&self, _: &'static ColumnDef) -> Result<Value> {
                 Ok(Value::$variant(<$wide>::from(*self)))
+            }
+
+            #[inline]
+            fn write(&self, _: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+                row.$write(<$wide>::from(*self))
             }
 
             #[inline]
@@ -53,8 +59,8 @@ macro_rules! integers {
     )*};
 }
 integers! {
-    u8, UInt, u64, false; u16, UInt, u64, false; u32, UInt, u64, false; u64, UInt, u64, false;
-    i8, Int, i64, true; i16, Int, i64, true; i32, Int, i64, true; i64, Int, i64, true;
+    u8, UInt, uint, u64, false; u16, UInt, uint, u64, false; u32, UInt, uint, u64, false; u64, UInt, uint, u64, false;
+    i8, Int, int, i64, true; i16, Int, int, i64, true; i32, Int, int, i64, true; i64, Int, int, i64, true;
 }
 
 impl ColumnType for bool {
@@ -64,6 +70,11 @@ impl ColumnType for bool {
     #[inline]
     fn encode(&self, _: &'static ColumnDef) -> Result<Value> {
         Ok(Value::Bool(*self))
+    }
+
+    #[inline]
+    fn write(&self, _: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+        row.int(i64::from(*self))
     }
 
     #[inline]
@@ -98,7 +109,7 @@ impl ColumnType for bool {
 }
 
 macro_rules! floats {
-    ($($type:ty, $variant:ident, $sql:ident;)*) => {$(
+    ($($type:ty, $variant:ident, $write:ident, $sql:ident;)*) => {$(
         impl ColumnType for $type {
             type Compare<'a> = $type;
             const SQL: SqlType = SqlType::$sql;
@@ -110,6 +121,14 @@ macro_rules! floats {
                     return Err(column.misfit(&Value::$variant(*self), "NaN and infinity cannot be stored"));
                 }
                 Ok(Value::$variant(*self))
+            }
+
+            #[inline]
+            fn write(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+                if self.is_finite() {
+                    return row.$write(*self);
+                }
+                self.encode(column).map(drop)
             }
 
             #[inline]
@@ -145,4 +164,4 @@ macro_rules! floats {
         }
     )*};
 }
-floats! { f32, Float, Float; f64, Double, Double; }
+floats! { f32, Float, float, Float; f64, Double, double, Double; }

@@ -6,6 +6,7 @@ use crate::table::def::{ColumnDef, SqlType, TableDef};
 use crate::table::handle::RawHandle;
 use crate::table::row::Cell;
 use crate::table::value::{Value, ValueRef};
+use crate::table::writer::RowWriter;
 
 /// Keeps `Option<Option<T>>` from being a column: which `None` would NULL be?
 trait NotOption {
@@ -39,6 +40,14 @@ impl<T: ColumnType> ColumnType for Option<T> {
         match self {
             Some(value) => value.encode_ref(column),
             None => Ok(ValueRef::Owned(Value::Null)),
+        }
+    }
+
+    #[inline]
+    fn write(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+        match self {
+            Some(value) => value.write(column, row),
+            None => row.null(),
         }
     }
 

@@ -22,6 +22,17 @@ fn no_text(bytes: Vec<u8>, column: &'static ColumnDef) -> Error {
     column.misfit(&Value::Bytes(bytes), "not valid UTF-8")
 }
 
+/// Checks a text that is longer in bytes than its column in characters.
+#[cold]
+fn few_characters(text: &str, column: &'static ColumnDef, most: usize) -> Result<()> {
+    let characters = text.chars().count();
+    if characters <= most {
+        return Ok(());
+    }
+    let reason = format!("{characters} characters; the column holds {most}");
+    Err(column.misfit(&Value::Text(text.to_owned()), reason))
+}
+
 impl ColumnType for String {
     type Compare<'a> = &'a str;
     const SQL: SqlType = SqlType::Text { length: 255 };
@@ -30,16 +41,13 @@ impl ColumnType for String {
         self.encode_ref(column).map(ValueRef::into_value)
     }
 
+    #[inline]
     fn encode_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
-        if let SqlType::Text { length } = column.sql {
-            let most = length as usize;
-            // Counting characters is only needed when there are more bytes than allowed characters.
-            if self.len() > most && self.chars().count() > most {
-                return Err(column.misfit(
-                    &Value::Text(self.clone()),
-                    format!("{} characters; the column holds {most}", self.chars().count()),
-                ));
-            }
+        // Counting characters is only needed when there are more bytes than allowed characters.
+        if let SqlType::Text { length } = column.sql
+            && self.len() > length as usize
+        {
+            few_characters(self, column, length as usize)?;
         }
         Ok(ValueRef::Text(self))
     }
@@ -77,6 +85,7 @@ impl ColumnType for Vec<u8> {
         self.encode_ref(column).map(ValueRef::into_value)
     }
 
+    #[inline]
     fn encode_ref(&self, column: &'static ColumnDef) -> Result<ValueRef<'_>> {
         if let SqlType::Bytes { length } = column.sql
             && self.len() > length as usize
