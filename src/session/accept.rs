@@ -220,6 +220,56 @@ pub(super) fn accept_quietly<E: Entity>(core: &mut Core, changes: &[usize], froz
         .try_for_each(|&i| quietly(arena, &frozen.changes[i], frozen))
 }
 
+/// Splits a plan: the steps that insert and give their entities nothing back but a key that they had not, and the rest.
+/// The first can be accepted before it is known that they succeed, and [taken back](take_back_all).
+pub(super) fn split_early(plan: Plan, frozen: &Frozen) -> (Plan, Plan) {
+    let is_early = |step: &Vec<usize>| {
+        let mut changes = step.iter().map(|&i| &frozen.changes[i]);
+        changes.next().is_some_and(|first| {
+            let mut managed = frozen.shape(first).managed;
+            managed.remove(first.def.id);
+            first.is_insert() && managed.is_empty() && changes.all(|change| change.shape == first.shape)
+        })
+    };
+    let (early, rest) = plan.steps.into_iter().partition(is_early);
+    let of = |steps| Plan {
+        steps,
+        broken: Vec::new(),
+    };
+    (of(early), of(rest))
+}
+
+/// Takes back what was accepted [early](split_early).
+pub(super) fn take_back_all(core: &mut Core, frozen: &Frozen, early: &Plan) {
+    let runtime = core.runtime.clone();
+    for step in &early.steps {
+        let table = step.first().map(|&i| frozen.changes[i].place.table as usize);
+        if let Some(table) = table.and_then(|table| runtime.registered(table)) {
+            (table.ops.take_back)(core, step, frozen);
+        }
+    }
+}
+
+/// Makes rows new again that were accepted [early](split_early).
+pub(super) fn take_back<E: Entity>(core: &mut Core, changes: &[usize], frozen: &Frozen) {
+    let arena = core.arena_mut::<E>();
+    for change in changes.iter().map(|&i| &frozen.changes[i]) {
+        let slot = change.place.slot;
+        if arena.slots[slot as usize].status != Status::Stored {
+            continue;
+        }
+        arena.forget(slot);
+        let place = &mut arena.slots[slot as usize];
+        place.status = Status::New;
+        place.touched = true;
+        if frozen.shape(change).managed.has(E::TABLE.id)
+            && let Some(entity) = &mut place.entity
+        {
+            entity.set_key(E::Key::unset());
+        }
+    }
+}
+
 fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) -> Result<()> {
     let slot = change.place.slot;
     let Arena { slots, snapshots, .. } = arena;

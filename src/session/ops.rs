@@ -41,6 +41,7 @@ pub(crate) struct EntityOps {
     pub(crate) accept: fn(&mut Core, &Change, &Frozen, Manner) -> Result<Acceptance>,
     /// Accepts these changes where nobody wants to be told, and nothing can be taken back.
     pub(crate) accept_quietly: fn(&mut Core, &[usize], &Frozen) -> Result<()>,
+    pub(crate) take_back: fn(&mut Core, &[usize], &Frozen),
     pub(crate) merge: fn(&mut Accepted, Accepted),
     pub(crate) after: fn(&Core, &Arc<Runtime>, &Accepted, &mut Vec<HookFailure>),
     pub(crate) settle: fn(&mut Core, &[Place]),
@@ -84,6 +85,7 @@ impl<E: Entity> Of<E> {
         reserve: accept::reserve::<E>,
         accept: accept::accept::<E>,
         accept_quietly: accept::accept_quietly::<E>,
+        take_back: accept::take_back::<E>,
         merge: after::merge::<E>,
         after: after::after::<E>,
         settle: settle::<E>,

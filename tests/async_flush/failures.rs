@@ -263,6 +263,41 @@ fn a_refused_flush_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn rows_of_a_refused_flush_are_new_again() {
+    use headwater_testkit::redis;
+    let world = world();
+    let mut session = world.engine.session();
+    // Keys are taken in blocks, and the first looks into the queue.
+    session.insert(counter("first"));
+    session.flush_async().unwrap();
+    assert_eq!(drain(&mut world.engine.async_consumer().unwrap()), 1);
+
+    let [a, b] = ["a", "b"].map(|name| session.insert(counter(name)));
+    let mut connection = world.database.redis().unwrap();
+    let _: () = redis::cmd("DEL").arg(QUEUE).query(&mut connection).unwrap();
+    let _: () = redis::cmd("SET")
+        .arg(QUEUE)
+        .arg("no stream")
+        .query(&mut connection)
+        .unwrap();
+    let error = session.flush_async().unwrap_err();
+    assert!(error.to_string().contains("did not take the operation"), "{error}");
+    assert_eq!((session[a].id, session[b].id), (0, 0));
+    let _: () = redis::cmd("DEL").arg(QUEUE).query(&mut connection).unwrap();
+
+    // One is dropped as what was never stored, the other is inserted with its edit.
+    session.delete(a).unwrap();
+    session[b].value = 7;
+    let report = session.flush_async().unwrap();
+    assert_eq!((report.inserted, report.updated, report.deleted), (1, 0, 0));
+    let id = session[b].id;
+    assert_ne!(id, 0);
+    assert_eq!(drain(&mut world.engine.async_consumer().unwrap()), 1);
+    assert_eq!(world.rows("SELECT name, value FROM counters"), ["first|0", "b|7"]);
+    assert_eq!(session.find::<Counter>(id).unwrap(), Some(b));
+}
+
+#[test]
 fn an_engine_without_a_queue_says_so() {
     let (_database, builder) = crate::common::database();
     let engine = builder.entity::<Counter>().build().unwrap();

@@ -15,10 +15,11 @@ pub(crate) use self::hooks::after_queued;
 pub(crate) use self::keys::KeyBlocks;
 use self::keys::KeyMaker;
 use self::recorder::Recorders;
-use super::accept::{Manner, accept_all};
+use super::accept::{Manner, accept_all, split_early, take_back_all};
 use super::core::Core;
 use super::execute::Failed;
 use super::flush::FlushReport;
+use super::plan::Plan;
 use super::prepare::{self, Prepared};
 use super::rows::Rows;
 use super::run::execute_all;
@@ -83,9 +84,22 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         undoable: false,
         hooks: false,
     };
-    enqueue(&runtime, settings, &operations, &frozen.rows)?;
+    let mut accept = |core: &mut Core, plan: &Plan| {
+        accept_all(core, &frozen, plan, |_| true, manner, &mut report, |_, _, _, _, _| ())
+    };
+    // While Redis is at work.
+    let (early, rest) = split_early(plan, &frozen);
+    let mut accepted = None;
+    let meanwhile = || accepted = Some(accept(core, &early));
+    if let Err(error) = enqueue(&runtime, settings, &operations, &frozen.rows, meanwhile) {
+        if accepted.is_some() {
+            take_back_all(core, &frozen, &early);
+        }
+        return Err(error);
+    }
     runtime.steps.at(Step::AsyncQueued);
-    accept_all(core, &frozen, &plan, |_| true, manner, &mut report, |_, _, _, _, _| ())?;
+    accepted.unwrap_or(Ok(()))?;
+    accept(core, &rest)?;
     prepare::settle(core);
     core.spare = frozen.emptied();
     Ok(report)
@@ -100,12 +114,14 @@ fn failed(failed: Failed) -> Error {
 }
 
 /// Gives the operations to Redis: all or none, in one round trip. When the answer is lost with the connection they
-/// are given again, and the consumer knows them by their ids.
+/// are given again, and the consumer knows them by their ids. `meanwhile` is done once, while Redis is at work, or not
+/// at all.
 fn enqueue(
     runtime: &Runtime,
     settings: &QueueSettings,
     operations: &[(String, Vec<Piece>)],
     rows: &Rows,
+    meanwhile: impl FnOnce(),
 ) -> Result<()> {
     let framed = operations.len() > 1;
     let mut commands = Scattered::new();
@@ -128,8 +144,11 @@ fn enqueue(
         .redis
         .get(settings.redis)
         .ok_or_else(|| Error::config("the Redis pool of the queue is gone"))?;
+    let mut meanwhile = Some(meanwhile);
     pool.with(|link| {
-        for reply in link.run_scattered(&commands, || ())? {
+        let meanwhile = meanwhile.take();
+        let meanwhile = || meanwhile.into_iter().for_each(|work| work());
+        for reply in link.run_scattered(&commands, meanwhile)? {
             // The answer to EXEC has one for each command.
             let replies = match link.check(reply)? {
                 Reply::List(list) => list,
