@@ -1,12 +1,15 @@
 //! Queueing a flush, beside giving Redis the same bytes; executing what is queued, beside the bare driver committing
 //! the same statements one by one. Servers are durable: Redis syncs every write, MySQL every commit.
 //!
-//! Names are `group/size/who`. Setting up is not part of the time.
+//! Names are `group/size/who`. Setting up is not part of the time. Both sides take turns the whole time, whichever of
+//! them is being measured, so that what disturbs one disturbs both; the line at the end of a group tells the median of
+//! the ratios within one turn, which holds from run to run as times do not.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 mod support;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -52,6 +55,42 @@ fn forget(redis: &mut redis::Connection) {
         .unwrap();
 }
 
+/// Measures two sides that take turns.
+fn in_turns(
+    c: &mut Criterion,
+    group: &str,
+    samples: usize,
+    mut own: impl FnMut() -> Duration,
+    other: (&str, impl FnMut() -> Duration),
+) {
+    let (name, mut other) = other;
+    let mut ratios = Vec::new();
+    let mut turn = || {
+        // Forth and back, so that nobody is always the one who comes after the other.
+        let (own, other) = if ratios.len() % 2 == 0 {
+            let own = own();
+            (own, other())
+        } else {
+            let other = other();
+            (own(), other)
+        };
+        ratios.push(own.as_secs_f64() / other.as_secs_f64());
+        (own, other)
+    };
+    let mut benches = c.benchmark_group(group);
+    benches.sample_size(samples);
+    benches.bench_function(BenchmarkId::new(ROWS.to_string(), "headwater"), |b| {
+        b.iter_custom(|times| (0..times).map(|_| turn().0).sum());
+    });
+    benches.bench_function(BenchmarkId::new(ROWS.to_string(), name), |b| {
+        b.iter_custom(|times| (0..times).map(|_| turn().1).sum());
+    });
+    benches.finish();
+    let turns = ratios.len();
+    let ratio = support::measure::median(ratios);
+    println!("{group}/{ROWS}: {ratio:.2} of {name}, median of {turns} turns\n");
+}
+
 fn queueing(c: &mut Criterion) {
     let (database, engine, _bare) = set_up();
     let mut connection = database.redis().unwrap();
@@ -71,50 +110,36 @@ fn queueing(c: &mut Criterion) {
         .unwrap();
     let body = entries[0].1["s"].clone();
     eprintln!("flush_async/{ROWS}: {} bytes", body.len());
-    let mut group = c.benchmark_group("flush_async");
-    group.sample_size(30);
-    group.bench_function(BenchmarkId::new(ROWS.to_string(), "headwater"), |b| {
-        b.iter_custom(|times| {
-            let mut spent = Duration::ZERO;
-            for _ in 0..times {
-                let mut session = insert();
-                let start = Instant::now();
-                session.flush_async().unwrap();
-                spent += start.elapsed();
-                forget(&mut connection);
-            }
-            spent
-        });
-    });
-    let mut connection = database.redis().unwrap();
-    group.bench_function(BenchmarkId::new(ROWS.to_string(), "one XADD"), |b| {
-        b.iter_custom(|times| {
-            let mut spent = Duration::ZERO;
-            for _ in 0..times {
-                let start = Instant::now();
-                let _: String = redis::cmd("XADD")
-                    .arg(QUEUE)
-                    .arg("*")
-                    .arg("s")
-                    .arg(&body)
-                    .arg("e")
-                    .arg("01ARZ3NDEKTSV4RRFFQ69G5FAV")
-                    .query(&mut connection)
-                    .unwrap();
-                spent += start.elapsed();
-                forget(&mut connection);
-            }
-            spent
-        });
-    });
-    group.finish();
+    let mut other = database.redis().unwrap();
+    let own = || {
+        let mut session = insert();
+        let start = Instant::now();
+        session.flush_async().unwrap();
+        let spent = start.elapsed();
+        forget(&mut connection);
+        spent
+    };
+    let xadd = || {
+        let start = Instant::now();
+        let _: String = redis::cmd("XADD")
+            .arg(QUEUE)
+            .arg("*")
+            .arg("s")
+            .arg(&body)
+            .arg("e")
+            .arg("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+            .query(&mut other)
+            .unwrap();
+        let spent = start.elapsed();
+        forget(&mut other);
+        spent
+    };
+    in_turns(c, "flush_async", 30, own, ("one XADD", xadd));
 }
 
 fn draining(c: &mut Criterion) {
     let (_database, engine, mut bare) = set_up();
     let mut consumer = engine.async_consumer().unwrap();
-    let mut group = c.benchmark_group("async_drain");
-    group.sample_size(10);
     let drain = |consumer: &mut headwater::engine::AsyncConsumer| {
         let start = Instant::now();
         let mut done = 0;
@@ -123,74 +148,52 @@ fn draining(c: &mut Criterion) {
         }
         start.elapsed()
     };
-    group.bench_function(BenchmarkId::new(ROWS.to_string(), "headwater"), |b| {
-        b.iter_custom(|times| {
-            let mut spent = Duration::ZERO;
-            for _ in 0..times {
-                let mut session = engine.session();
-                for n in 0..ROWS {
-                    session.insert(user(n));
-                    session.flush_async().unwrap();
-                }
-                spent += drain(&mut consumer);
-            }
-            spent
-        });
-    });
-    group.bench_function(BenchmarkId::new(ROWS.to_string(), "driver, each autocommitted"), |b| {
-        let statement = bare.prep(insert(1)).unwrap();
-        b.iter_custom(|times| {
-            let mut spent = Duration::ZERO;
-            for _ in 0..times {
-                let start = Instant::now();
-                for n in 0..ROWS {
-                    let mut params = Vec::with_capacity(6);
-                    values(&user(n), &mut params);
-                    bare.exec_drop(&statement, params).unwrap();
-                }
-                spent += start.elapsed();
-            }
-            spent
-        });
-    });
-    group.finish();
+    let statement = bare.prep(insert(1)).unwrap();
+    let own = || {
+        let mut session = engine.session();
+        for n in 0..ROWS {
+            session.insert(user(n));
+            session.flush_async().unwrap();
+        }
+        drain(&mut consumer)
+    };
+    let each = || {
+        let start = Instant::now();
+        for n in 0..ROWS {
+            let mut params = Vec::with_capacity(6);
+            values(&user(n), &mut params);
+            bare.exec_drop(&statement, params).unwrap();
+        }
+        start.elapsed()
+    };
+    in_turns(c, "async_drain", 10, own, ("driver, each autocommitted", each));
 
-    let mut group = c.benchmark_group("async_drain_updates");
-    group.sample_size(10);
     fill(&mut bare, ROWS);
-    let mut turn = 0;
-    group.bench_function(BenchmarkId::new(ROWS.to_string(), "headwater"), |b| {
-        b.iter_custom(|times| {
-            let mut spent = Duration::ZERO;
-            for _ in 0..times {
-                turn += 1;
-                let mut session = engine.session();
-                let rows = session.query::<User>().all().unwrap();
-                for &row in &rows {
-                    session[row].age = Some(1000 + turn);
-                    session.flush_async().unwrap();
-                }
-                spent += drain(&mut consumer);
-            }
-            spent
-        });
-    });
-    group.bench_function(BenchmarkId::new(ROWS.to_string(), "driver, each autocommitted"), |b| {
-        let statement = bare.prep("UPDATE bench_users SET age=? WHERE id=?").unwrap();
-        b.iter_custom(|times| {
-            let mut spent = Duration::ZERO;
-            for _ in 0..times {
-                turn += 1;
-                let start = Instant::now();
-                for n in 0..ROWS {
-                    bare.exec_drop(&statement, (1000 + turn, n + 1)).unwrap();
-                }
-                spent += start.elapsed();
-            }
-            spent
-        });
-    });
-    group.finish();
+    let statement = bare.prep("UPDATE bench_users SET age=? WHERE id=?").unwrap();
+    let age = Cell::new(1000);
+    let next = || {
+        age.set(age.get() + 1);
+        age.get()
+    };
+    let own = || {
+        let age = next();
+        let mut session = engine.session();
+        let rows = session.query::<User>().all().unwrap();
+        for &row in &rows {
+            session[row].age = Some(age);
+            session.flush_async().unwrap();
+        }
+        drain(&mut consumer)
+    };
+    let each = || {
+        let age = next();
+        let start = Instant::now();
+        for n in 0..ROWS {
+            bare.exec_drop(&statement, (age, n + 1)).unwrap();
+        }
+        start.elapsed()
+    };
+    in_turns(c, "async_drain_updates", 10, own, ("driver, each autocommitted", each));
 }
 
 criterion_group!(benches, queueing, draining);
