@@ -225,7 +225,7 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
             }
         },
     )?;
-    settle(core);
+    settle(core, frozen.changes.len());
     Ok(report)
 }
 
@@ -269,7 +269,7 @@ fn finish(
     };
     accept_all(core, frozen, plan, wanted, manner, &mut report, each)?;
     if only.is_none() {
-        settle(core);
+        settle(core, frozen.changes.len());
     }
     tell(core, all, events, &mut report);
     Ok(report)

@@ -24,12 +24,12 @@ pub(super) fn prepare(core: &mut Core, queueing: Option<Queueing>) -> Result<Opt
     }
     let touched = collect(core);
     if !before::run(core, &touched)? {
-        settle(core);
+        settle(core, 0);
         return Ok(None);
     }
     let frozen = freeze(core, touched, queueing)?;
     if frozen.changes.is_empty() {
-        settle(core);
+        settle(core, 0);
         return Ok(None);
     }
     let (plan, broken) = make_plan(core, &frozen)?;
@@ -162,10 +162,13 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
     Ok((plan, broken))
 }
 
-/// What was touched but not changed is clean again.
-pub(super) fn settle(core: &mut Core) {
+/// What was touched but not changed is clean again; so many were changed, and accepted as that.
+pub(super) fn settle(core: &mut Core, changed: usize) {
     let runtime = core.runtime.clone();
     let touched = std::mem::take(&mut core.touched);
+    if touched.len() == changed {
+        return;
+    }
     for places in touched.chunk_by(|a, b| a.table == b.table) {
         if let Some(table) = runtime.registered(places[0].table as usize) {
             (table.ops.settle)(core, places);

@@ -5,7 +5,6 @@
 
 use super::event::DirtyEvent;
 use super::param::Param;
-use super::wire::digits;
 use crate::mysql::Bound;
 use crate::table::{CivilDateTime, TableDef, Value};
 
@@ -179,20 +178,42 @@ impl Touch {
         Touch(add(bytes.iter().fold(self.0, |hash, byte| add(hash, *byte)), 0))
     }
 
+    /// As [`part`](Touch::part), of a key; one that is a whole number counts as that number, whatever its type.
+    fn key(self, bytes: &[u8]) -> Self {
+        whole_number(bytes).map_or_else(|| self.part(bytes), |number| self.number(number))
+    }
+
+    /// The finalizer of MurmurHash3: no byte has to wait for the one before it.
+    #[inline]
+    fn number(self, number: u64) -> Self {
+        let mut hash = self.0 ^ number;
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        Touch(hash ^ (hash >> 33))
+    }
+
     /// The number of a row.
+    #[inline]
     pub(crate) fn row(self, key: &Value) -> u64 {
         let touch = match key {
-            Value::Text(text) => self.part(text.as_bytes()),
-            Value::Bytes(bytes) => self.part(bytes),
-            Value::UInt(number) => {
-                let mut room = [0; 20];
-                let length = digits(&mut room, *number);
-                self.part(&room[..length])
-            }
-            other => self.part(&key_bytes(other)),
+            Value::UInt(number) => self.number(*number),
+            Value::Text(text) => self.key(text.as_bytes()),
+            Value::Bytes(bytes) => self.key(bytes),
+            other => self.key(&key_bytes(other)),
         };
         touch.0
     }
+
+    /// The same of a key as text.
+    pub(crate) fn row_of(self, key: &[u8]) -> u64 {
+        self.key(key).0
+    }
+}
+
+/// The number that these are the digits of, without a sign or zeros before them.
+fn whole_number(digits: &[u8]) -> Option<u64> {
+    let is_plain = digits.iter().all(u8::is_ascii_digit) && (digits.len() == 1 || digits.first() != Some(&b'0'));
+    std::str::from_utf8(digits).ok().filter(|_| is_plain)?.parse().ok()
 }
 
 /// A key as bytes.
@@ -256,8 +277,15 @@ mod tests {
             Value::Int(-7),
             Value::Text("a".into()),
         ] {
-            assert_eq!(Touch::rows_of("t").row(&key), touch("t", "", &[&key_bytes(&key)]));
+            let touch = touch_row("t", &key);
+            assert_eq!(touch, Touch::rows_of("t").row_of(&key_bytes(&key)), "{key:?}");
+            assert_eq!(touch, touch_row("t", &Value::Bytes(key_bytes(&key))), "{key:?}");
         }
+        assert_eq!(touch_row("t", &Value::Int(7)), touch_row("t", &Value::UInt(7)));
+        assert_ne!(
+            touch_row("t", &Value::Text("07".into())),
+            touch_row("t", &Value::UInt(7))
+        );
         assert_ne!(touch_row("t", &Value::UInt(1)), touch_row("u", &Value::UInt(1)));
         assert_ne!(touch("t", "a", &[b"b"]), touch("t", "", &[b"ab"]));
     }

@@ -1,6 +1,6 @@
 //! What a queued statement does, read from its text, as far as the few forms go that FluxaORM and this crate write.
 
-use super::operation::{Operation, QueuedQuery, key_bytes, touch};
+use super::operation::{Operation, QueuedQuery, Touch, key_bytes};
 use super::param::Param;
 use crate::table::Value;
 
@@ -144,7 +144,7 @@ pub(crate) fn touched_by(queries: &[QueuedQuery]) -> Option<Vec<u64>> {
     let mut touched = Vec::new();
     for query in queries {
         let Statement { table, rows } = statement(&query.sql)?;
-        let mut add = |key: &[u8]| touched.push(touch(table, "", &[key]));
+        let mut add = |key: &[u8]| touched.push(Touch::rows_of(table).row_of(key));
         match rows {
             Rows::Inserted { columns, .. } => {
                 let position = columns.iter().position(|column| column.eq_ignore_ascii_case("id"))?;

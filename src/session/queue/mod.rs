@@ -100,7 +100,7 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
     runtime.steps.at(Step::AsyncQueued);
     accepted.unwrap_or(Ok(()))?;
     accept(core, &rest)?;
-    prepare::settle(core);
+    prepare::settle(core, frozen.changes.len());
     core.spare = frozen.emptied();
     Ok(report)
 }

@@ -42,7 +42,6 @@ pub(in crate::stream) use cursor::{Cursor, Integer};
 pub(super) use number::boolean;
 pub(super) use read::read_event;
 pub(crate) use read_operation::{read_operation, row_value};
-pub(in crate::stream) use short::digits;
 pub(super) use time::rfc3339;
 pub use write::pack_event;
 pub(super) use write::write_dirty_event;

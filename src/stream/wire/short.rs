@@ -75,7 +75,7 @@ fn count(number: u64) -> usize {
 
 /// Writes the digits of a number to the beginning of a room of at least 20 bytes; how many they are.
 #[inline]
-pub(in crate::stream) fn digits(room: &mut [u8], number: u64) -> usize {
+pub(super) fn digits(room: &mut [u8], number: u64) -> usize {
     let count = count(number);
     if let Some(room) = room.get_mut(..count) {
         fill(room, number);
