@@ -212,7 +212,9 @@ impl Column {
     fn write(&self, def: &TokenStream) -> TokenStream {
         let Column { field, ty, .. } = self;
         match &self.stored {
-            Stored::Plain => quote!(<#ty as ::headwater::__private::ColumnType>::write(&self.#field, #def, __row)),
+            Stored::Plain => {
+                quote!(<#ty as ::headwater::__private::ColumnType>::write_column(&self.#field, #def, __row))
+            }
             Stored::As(_) | Stored::OptionAs { .. } => {
                 let value = self.encode_ref(def);
                 quote!(::headwater::__private::RowWriter::put(__row, #value?))

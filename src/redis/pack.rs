@@ -153,7 +153,7 @@ impl<'a> Scattered<'a> {
         self.commands.count
     }
 
-    /// All bytes, in their order.
+    /// All bytes, in their order; no slice is empty, which the client takes for an error.
     pub(super) fn slices(&self) -> Vec<&[u8]> {
         let packed = self.commands.packed();
         let mut slices = Vec::with_capacity(2 * self.elsewhere.len() + 1);
@@ -163,6 +163,7 @@ impl<'a> Scattered<'a> {
             done = at;
         }
         slices.push(&packed[done..]);
+        slices.retain(|slice| !slice.is_empty());
         slices
     }
 }
@@ -199,16 +200,27 @@ mod tests {
     #[test]
     fn scattered_words_are_packed_as_others() {
         let long = vec![b'x'; Scattered::LONG];
-        let mut scattered = Scattered::new();
-        scattered.commands().begin(3).arg("SET").arg("k");
-        scattered.word([b"<".as_slice(), &long, b"-", &long, b">"].into_iter());
-        scattered.commands().push(&[b"PING"]);
-        let mut together = Commands::new();
-        let word = [b"<".as_slice(), &long, b"-", &long, b">"].concat();
-        together.push(&[b"SET", b"k", &word]).push(&[b"PING"]);
-        assert_eq!(scattered.slices().len(), 5);
-        assert_eq!(scattered.slices().concat(), together.packed());
-        assert_eq!(scattered.count(), 2);
+        let (long, short) = (long.as_slice(), b"-".as_slice());
+        for (word, slices) in [
+            (vec![short, long, short, long, short], 5),
+            (vec![long, long, short], 4),
+            (vec![short, long, b"", long], 4),
+            (vec![long], 3),
+            (vec![short, short], 1),
+            (vec![], 1),
+        ] {
+            let mut scattered = Scattered::new();
+            scattered.commands().begin(3).arg("SET").arg("k");
+            scattered.word(word.iter().copied());
+            scattered.commands().push(&[b"PING"]);
+            let mut together = Commands::new();
+            together.push(&[b"SET", b"k", &word.concat()]).push(&[b"PING"]);
+            let found = scattered.slices();
+            assert_eq!(found.len(), slices);
+            assert!(found.iter().all(|slice| !slice.is_empty()));
+            assert_eq!(found.concat(), together.packed());
+            assert_eq!(scattered.count(), 2);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Freezing: what a flush will write, as plain values, once the before-hooks are done.
 //!
-//! Every value is encoded and checked here, before the first statement. Keys, versions and timestamps that
-//! this library sets stand in the frozen values only; the entities get them when the statements succeeded.
+//! Every value is encoded and checked here, before the first statement. Keys, versions and timestamps that this
+//! library sets stand with the frozen changes only; the entities get them when they are accepted.
 
 use std::ops::Range;
 
@@ -21,10 +21,8 @@ pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Froz
     let Some(arena) = core.arena::<E>() else { return Ok(()) };
     let mut inserts = None;
     for (at, before) in places.iter().zip(1..) {
-        if let Some(queueing) = &mut frozen.queueing {
-            queueing.more = places.len() - before;
-        }
         if let Some(place) = arena.slots.get(at.slot as usize) {
+            frozen.more = places.len() - before;
             one(core, arena, *at, place, &mut inserts, frozen)?;
         }
     }
@@ -133,8 +131,7 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, 
     let writes = inserts.writes;
     let start = frozen.rows.end();
     let is_first = inserts.last.is_none();
-    // Most often all that is left are inserts of the same table.
-    let more = (frozen.changes.capacity() - frozen.changes.len()).saturating_sub(1);
+    let more = frozen.more;
     if is_first && writes {
         frozen.rows.reserve(def.columns.len(), more + 1);
     }
@@ -153,7 +150,7 @@ fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, 
                 managed.insert(column);
                 match (E::Key::generate(), &mut frozen.queueing) {
                     (Some(made), _) => key = encode_key(&made, about)?,
-                    (None, Some(queueing)) => key = number(about, queueing.keys.next(def, queueing.more)?),
+                    (None, Some(queueing)) => key = number(about, queueing.keys.next(def, more)?),
                     (None, None) => {
                         columns.remove(column);
                         continue;

@@ -267,17 +267,21 @@ impl<'a> Chunks<'a> {
     fn of(frozen: &Frozen, step: &'a [usize], server: &Server, most_rows: usize) -> Self {
         let size = |&i: &usize| {
             let change = &frozen.changes[i];
-            let values = frozen.values[change.new_values()].iter();
-            values.map(Params::size_of).sum::<usize>() + frozen.rows.size_of(&change.written)
+            if !change.written.is_empty() {
+                return frozen.rows.size_of(&change.written);
+            }
+            frozen.values[change.new_values()].iter().map(Params::size_of).sum()
         };
         // A quarter of the packet is left for what the sizes do not count.
         let most_bytes = server.max_packet / 4 * 3;
+        // Of the rows of a table all are written or none.
+        let is_written = step.first().is_some_and(|&i| !frozen.changes[i].written.is_empty());
         Chunks {
             rest: step,
             all: step.len(),
             sizes: match step {
                 [_] => Vec::new(),
-                _ if frozen.values.is_empty() && frozen.rows.size() <= most_bytes => Vec::new(),
+                _ if is_written && frozen.rows.size() <= most_bytes => Vec::new(),
                 _ => step.iter().map(size).collect(),
             },
             at: 0,

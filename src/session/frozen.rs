@@ -119,6 +119,8 @@ pub(crate) struct Frozen {
     pub(crate) rows: Rows,
     /// Room to work in: empty between two changes.
     pub(super) spare: Vec<Value>,
+    /// How many entities of the same table follow the one that is being frozen: new ones only, once they begin.
+    pub(super) more: usize,
     /// The time that the whole flush writes into its timestamp columns.
     pub(crate) now: CivilDateTime,
     /// What a flush needs whose rows are inserted later.

@@ -276,9 +276,11 @@ fn placeholders(count: usize, prefix: &str) -> String {
 
 /// Adds a text so many times, with commas between.
 fn repeat(sql: &mut String, text: &str, times: usize) {
-    if let Some(more) = times.checked_sub(1) {
+    if times > 0 {
         sql.push_str(text);
-        sql.push_str(&format!(",{text}").repeat(more));
+    }
+    if times > 1 {
+        sql.push_str(&format!(",{text}").repeat(times - 1));
     }
 }
 

@@ -158,7 +158,8 @@ pub(crate) fn touch_row(table: &str, key: &Value) -> u64 {
     Touch::rows_of(table).row(key)
 }
 
-/// The number of some thing, as far as its parts were added: FNV-1a, 64 bits, with a zero byte behind each part.
+/// The number of some thing, as far as its parts were added: FNV-1a, 64 bits, with a zero byte behind each part; keys
+/// that are whole numbers are mixed in as such.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Touch(u64);
 
@@ -281,6 +282,11 @@ mod tests {
             assert_eq!(touch, Touch::rows_of("t").row_of(&key_bytes(&key)), "{key:?}");
             assert_eq!(touch, touch_row("t", &Value::Bytes(key_bytes(&key))), "{key:?}");
         }
+        // Operations that wait in a queue have them.
+        assert_eq!(touch_row("t", &Value::UInt(7)), 0x4ce2_ac29_5112_63f4);
+        assert_eq!(touch_row("t", &Value::Int(-7)), 0xac4b_80bb_9436_a03d);
+        assert_eq!(touch_row("t", &Value::Text("a".into())), 0x140e_3526_afe4_7e8a);
+        assert_eq!(touch("t", "i", &[b"a", b"b"]), 0x217b_5005_1c88_12b3);
         assert_eq!(touch_row("t", &Value::Int(7)), touch_row("t", &Value::UInt(7)));
         assert_ne!(
             touch_row("t", &Value::Text("07".into())),

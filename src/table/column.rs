@@ -114,7 +114,7 @@ pub trait ColumnType: Clone + Send + 'static {
     /// As [`encode`](ColumnType::encode), into a row.
     #[doc(hidden)]
     #[inline]
-    fn write(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+    fn write_column(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
         row.put(self.encode_ref(column)?)
     }
 

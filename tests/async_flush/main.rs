@@ -12,6 +12,7 @@ mod equal;
 mod failures;
 mod fluxaorm;
 mod keys;
+mod long;
 mod order;
 mod remember;
 mod support;

@@ -36,8 +36,6 @@ use crate::stream::wire::Piece;
 pub(crate) struct Queueing {
     /// Makes the keys that are the server's to make otherwise.
     pub(crate) keys: KeyMaker,
-    /// How many entities of the same table follow the one that is being frozen: new ones only, once they begin.
-    pub(crate) more: usize,
     /// How operations are written.
     pub(crate) wire: Wire,
 }
@@ -46,7 +44,6 @@ impl Queueing {
     fn new(runtime: &Arc<Runtime>, settings: &QueueSettings) -> Self {
         Queueing {
             keys: KeyMaker::new(Arc::clone(runtime)),
-            more: 0,
             wire: settings.wire,
         }
     }
@@ -98,7 +95,8 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         return Err(error);
     }
     runtime.steps.at(Step::AsyncQueued);
-    accepted.unwrap_or(Ok(()))?;
+    // A first try that could not even send did nothing meanwhile.
+    accepted.unwrap_or_else(|| accept(core, &early))?;
     accept(core, &rest)?;
     prepare::settle(core, frozen.changes.len());
     core.spare = frozen.emptied();
@@ -114,8 +112,8 @@ fn failed(failed: Failed) -> Error {
 }
 
 /// Gives the operations to Redis: all or none, in one round trip. When the answer is lost with the connection they
-/// are given again, and the consumer knows them by their ids. `meanwhile` is done once, while Redis is at work, or not
-/// at all.
+/// are given again, and the consumer knows them by their ids. `meanwhile` is done once, while Redis is at work; it is not
+/// when the first try could not send, whatever becomes of the second.
 fn enqueue(
     runtime: &Runtime,
     settings: &QueueSettings,

@@ -20,7 +20,7 @@ macro_rules! integers {
             }
 
             #[inline]
-            fn write(&self, _: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+            fn write_column(&self, _: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
                 row.$write(<$wide>::from(*self))
             }
 
@@ -73,7 +73,7 @@ impl ColumnType for bool {
     }
 
     #[inline]
-    fn write(&self, _: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+    fn write_column(&self, _: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
         row.int(i64::from(*self))
     }
 
@@ -124,7 +124,7 @@ macro_rules! floats {
             }
 
             #[inline]
-            fn write(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+            fn write_column(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
                 if self.is_finite() {
                     return row.$write(*self);
                 }

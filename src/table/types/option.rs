@@ -44,9 +44,9 @@ impl<T: ColumnType> ColumnType for Option<T> {
     }
 
     #[inline]
-    fn write(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
+    fn write_column(&self, column: &'static ColumnDef, row: &mut impl RowWriter) -> Result<()> {
         match self {
-            Some(value) => value.write(column, row),
+            Some(value) => value.write_column(column, row),
             None => row.null(),
         }
     }
