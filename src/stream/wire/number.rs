@@ -2,7 +2,7 @@
 
 use std::fmt::{LowerExp, Write as _};
 
-use super::short::Short;
+use super::short::{Short, four};
 
 /// The most digits that a DECIMAL has, before and after the point together and each by itself.
 const DECIMAL_DIGITS: usize = 65;
@@ -21,14 +21,15 @@ pub(super) fn go_float<F: LowerExp + Copy + Into<f64>>(value: F) -> Short {
         return out;
     }
     let is_double = size_of::<F>() == size_of::<f64>();
-    if is_double && let Some((whole, fraction, digits)) = few_digits(wide.abs()) {
+    if is_double && let Some((whole, fraction)) = few_digits(wide.abs()) {
         if wide.is_sign_negative() {
             out.push(b"-");
         }
         out.digits(whole, 1);
-        if digits > 0 {
+        let (places, digits) = decimals(fraction);
+        if places > 0 {
             out.push(b".");
-            out.digits(fraction, digits);
+            out.push(&digits[..places]);
         }
         return out;
     }
@@ -76,12 +77,12 @@ pub(super) fn go_float<F: LowerExp + Copy + Into<f64>>(value: F) -> Short {
 }
 
 /// A number below a million with up to four digits after the point, as amounts of money are: what stands before the
-/// point and behind it, and how many digits the latter has.
+/// point, and the ten-thousandths behind it.
 //
 // A ten-thousandth of a whole number, divided exactly as parsing its digits would be, is this number; and no other
 // decimal of up to 15 digits is, so that without its zeros at the end it has the fewest digits.
 #[inline]
-pub(super) fn few_digits(value: f64) -> Option<(u64, u64, usize)> {
+pub(super) fn few_digits(value: f64) -> Option<(u64, u64)> {
     if !(1e-4..1e6).contains(&value) && value != 0.0 {
         return None;
     }
@@ -91,14 +92,21 @@ pub(super) fn few_digits(value: f64) -> Option<(u64, u64, usize)> {
         return None;
     }
     let scaled = scaled.unsigned_abs();
-    let (whole, fraction) = (scaled / 10_000, scaled % 10_000);
-    Some(match fraction {
-        0 => (whole, 0, 0),
-        _ if fraction % 1000 == 0 => (whole, fraction / 1000, 1),
-        _ if fraction % 100 == 0 => (whole, fraction / 100, 2),
-        _ if fraction % 10 == 0 => (whole, fraction / 10, 3),
-        _ => (whole, fraction, 4),
-    })
+    Some((scaled / 10_000, scaled % 10_000))
+}
+
+/// The digits behind the point of so many ten-thousandths, and how many there are without the zeros at the end.
+#[inline]
+pub(super) fn decimals(fraction: u64) -> (usize, [u8; 4]) {
+    let digits = four(fraction);
+    let places = match digits {
+        [b'0', b'0', b'0', b'0'] => 0,
+        [_, b'0', b'0', b'0'] => 1,
+        [_, _, b'0', b'0'] => 2,
+        [_, _, _, b'0'] => 3,
+        _ => 4,
+    };
+    (places, digits)
 }
 
 /// Splits `-1.5e300` at the `e`, of either case; the exponent may have a plus.
@@ -222,13 +230,10 @@ mod tests {
     fn few_digits_are_the_fewest() {
         // What `{:e}` says, without its exponent.
         let check = |value: f64| {
-            if let Some((whole, fraction, digits)) = few_digits(value) {
-                let point = if digits > 0 { "." } else { "" };
-                let tail = if digits > 0 {
-                    format!("{fraction:0digits$}")
-                } else {
-                    String::new()
-                };
+            if let Some((whole, fraction)) = few_digits(value) {
+                let (places, digits) = decimals(fraction);
+                let point = if places > 0 { "." } else { "" };
+                let tail = std::str::from_utf8(&digits[..places]).unwrap();
                 assert_eq!(format!("{whole}{point}{tail}"), value.to_string());
             }
         };
@@ -241,9 +246,9 @@ mod tests {
                 check(999_999.0 - number / by);
             }
         }
-        assert_eq!(few_digits(0.3), Some((0, 3, 1)));
+        assert_eq!(few_digits(0.3), Some((0, 3000)));
         assert_eq!(few_digits(0.1 + 0.2), None);
-        assert_eq!(few_digits(12.25), Some((12, 25, 2)));
+        assert_eq!(few_digits(12.25), Some((12, 2500)));
         assert_eq!(few_digits(1e6), None);
     }
 

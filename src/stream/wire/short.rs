@@ -58,24 +58,33 @@ impl Short {
     }
 }
 
+/// The most digits of a number.
+pub(super) const DIGITS: usize = 20;
+
 /// How many digits a number has.
 #[inline]
 fn count(number: u64) -> usize {
-    // Most are small.
-    match number {
-        0..10 => 1,
-        10..100 => 2,
-        100..1000 => 3,
-        1000..10_000 => 4,
-        10_000..100_000 => 5,
-        100_000..1_000_000 => 6,
-        _ => 1 + number.ilog10() as usize,
-    }
+    number.checked_ilog10().map_or(1, |digits| digits as usize + 1)
 }
 
-/// Writes the digits of a number to the beginning of a room of at least 20 bytes; how many they are.
+/// Writes the digits of a number to the beginning of a room; how many they are.
 #[inline]
-pub(super) fn digits(room: &mut [u8], number: u64) -> usize {
+pub(super) fn digits(room: &mut [u8; DIGITS], number: u64) -> usize {
+    // Most are small, and written without a loop.
+    if let Some(few) = room.first_chunk_mut()
+        && number < 10_000
+    {
+        return up_to_four(few, number);
+    }
+    if number < 100_000_000
+        && let Some(few) = room.first_chunk_mut()
+    {
+        let begin = up_to_four(few, number / 10_000);
+        if let Some(rest) = room[begin..].first_chunk_mut() {
+            *rest = four(number % 10_000);
+        }
+        return begin + 4;
+    }
     let count = count(number);
     if let Some(room) = room.get_mut(..count) {
         fill(room, number);
@@ -83,9 +92,41 @@ pub(super) fn digits(room: &mut [u8], number: u64) -> usize {
     count
 }
 
+/// As [`digits`], of a number below 10,000.
+#[inline]
+fn up_to_four(room: &mut [u8; 4], number: u64) -> usize {
+    let all = four(number);
+    match number {
+        0..10 => {
+            room[0] = all[3];
+            1
+        }
+        10..100 => {
+            [room[0], room[1]] = [all[2], all[3]];
+            2
+        }
+        100..1000 => {
+            [room[0], room[1], room[2]] = [all[1], all[2], all[3]];
+            3
+        }
+        _ => {
+            *room = all;
+            4
+        }
+    }
+}
+
+/// The last four digits of a number.
+#[inline]
+pub(super) fn four(number: u64) -> [u8; 4] {
+    let [a, b] = PAIRS[(number / 100 % 100) as usize];
+    let [c, d] = PAIRS[(number % 100) as usize];
+    [a, b, c, d]
+}
+
 /// Fills a room with the last digits of a number.
 #[inline]
-pub(super) fn fill(room: &mut [u8], mut number: u64) {
+fn fill(room: &mut [u8], mut number: u64) {
     // Two at a time: each division waits for the one before.
     let mut pairs = room.rchunks_exact_mut(2);
     for pair in &mut pairs {
@@ -127,10 +168,24 @@ mod tests {
             (1234, 2, "1234"),
             (u64::MAX, 1, "18446744073709551615"),
             (5, 6, "000005"),
+            (12, 1, "12"),
+            (9_999, 1, "9999"),
+            (10_000, 1, "10000"),
+            (99_999_999, 1, "99999999"),
+            (100_000_000, 1, "100000000"),
         ] {
             let mut short = Short::new();
             short.digits(number, least);
             assert_eq!(short.as_bytes(), text.as_bytes());
+        }
+        // Every number of digits, at both ends.
+        for power in 0..20 {
+            let power = 10u64.pow(power);
+            for number in [power - 1, power, power + 1, power.saturating_mul(7) / 3] {
+                let mut room = [b'x'; DIGITS];
+                let length = digits(&mut room, number);
+                assert_eq!(&room[..length], number.to_string().as_bytes());
+            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use rmp::encode::{self, ByteBuf};
 
 use super::malformed;
-use super::number::{few_digits, go_float};
-use super::short::{Short, digits, fill};
+use super::number::{decimals, few_digits, go_float};
+use super::short::{DIGITS, Short, digits};
 use super::time::{write_rfc3339, write_span};
 use crate::error::Result;
 use crate::stream::decide::FlushType;
@@ -80,6 +80,17 @@ pub(in crate::stream) fn write_dirty_event(event: &DirtyEvent, wire: Wire) -> Re
 const OLD: &[u8] = b"\x82\xa1o";
 const NEW: &[u8] = b"\xa1n";
 
+/// Writes a whole number; how long it is.
+#[inline]
+fn signed(text: &mut [u8; LONGEST], negative: bool, number: u64) -> usize {
+    let [sign, behind @ ..] = text;
+    if negative {
+        *sign = b'-';
+        return 1 + digits(behind, number);
+    }
+    text.first_chunk_mut().map_or(0, |text| digits(text, number))
+}
+
 /// An event being written. Which spelling its keys have is known when this is compiled, so that pieces of
 /// constant length are copied without a loop.
 #[derive(Debug)]
@@ -95,8 +106,8 @@ const SHORT_VALUE: &[u8; 11] = b"\x83\xa1n\xc2\xa1t\xa1?\xa1v\xa0";
 /// Where in it the type is put in, and the length of the text.
 const KIND: usize = 7;
 const LENGTH: usize = 10;
-/// The 20 digits of the longest number, and its sign.
-const LONGEST: usize = 21;
+/// The digits of the longest number, and its sign.
+const LONGEST: usize = 1 + DIGITS;
 /// The same with room for the longest number.
 const NUMBER: &[u8; 32] = b"\x83\xa1n\xc2\xa1t\xa1?\xa1v\xa0                     ";
 
@@ -326,29 +337,25 @@ impl<const GO: bool> Out<GO> {
         if GO {
             return self.typed(kind, Short::number(negative, number).as_bytes());
         }
-        self.in_place(kind, |text| {
-            let sign = usize::from(negative);
-            text[0] = b'-';
-            sign + digits(&mut text[sign..], number)
-        });
+        self.in_place(kind, |text| signed(text, negative, number));
         Ok(())
     }
 
     /// A double that is not NULL, as Go writes it.
     pub(super) fn double(&mut self, number: f64) -> Result<()> {
         match few_digits(number.abs()) {
-            Some((whole, fraction, places)) if !GO => self.in_place(b'f', |text| {
-                let mut end = usize::from(number.is_sign_negative());
-                text[0] = b'-';
-                end += digits(&mut text[end..], whole);
-                if places > 0 {
-                    text[end] = b'.';
-                    let behind = &mut text[end + 1..][..places];
-                    // Its digits, and zeros before them.
-                    fill(behind, fraction);
-                    end += 1 + places;
+            Some((whole, fraction)) if !GO => self.in_place(b'f', |text| {
+                let end = signed(text, number.is_sign_negative(), whole);
+                let (places, digits) = decimals(fraction);
+                if places == 0 {
+                    return end;
                 }
-                end
+                // A number below a million leaves room for all four.
+                if let Some(behind) = text.get_mut(end..end + 5) {
+                    behind[0] = b'.';
+                    behind[1..].copy_from_slice(&digits);
+                }
+                end + 1 + places
             }),
             _ => self.typed(b'f', go_float(number).as_bytes())?,
         }

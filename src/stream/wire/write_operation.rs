@@ -454,6 +454,36 @@ mod tests {
     use crate::mysql::Params;
     use crate::table::{CivilDate, CivilTime};
 
+    /// Numbers are written where they stand, or as text that was made before: both ways are the same.
+    #[test]
+    fn numbers_in_place_are_those_made_before() {
+        let check = |number: f64| {
+            let (mut place, mut before) = (Out::<false>::new(), Out::<false>::new());
+            place.double(number).unwrap();
+            before.typed(b'f', go_float(number).as_bytes()).unwrap();
+            assert_eq!(place.bytes(), before.bytes(), "{number}");
+        };
+        for number in 0..20_000u32 {
+            let number = f64::from(number);
+            for by in [1.0, -3.0, 4.0, 100.0, 1000.0, -10_000.0, 12_345.0] {
+                check(number / by);
+                check(999_999.9999 - number / by);
+            }
+        }
+        [-0.0, f64::MAX, f64::MIN_POSITIVE, 1e6, -999_999.5].map(check);
+        for power in 0..20 {
+            let number = 10u64.pow(power);
+            for number in [number - 1, number, u64::MAX / number] {
+                for negative in [false, true] {
+                    let (mut place, mut before) = (Out::<false>::new(), Out::<false>::new());
+                    place.number(b'i', negative, number).unwrap();
+                    before.typed(b'i', Short::number(negative, number).as_bytes()).unwrap();
+                    assert_eq!(place.bytes(), before.bytes(), "{number}");
+                }
+            }
+        }
+    }
+
     /// Each value as a statement's parameter and as a written row's.
     #[test]
     fn written_rows_are_what_is_bound() {
