@@ -222,12 +222,26 @@ impl Frozen {
         self.values.get(change.new_values().start + position)
     }
 
+    /// Where rows to insert stand in [`Frozen::rows`], those together that follow each other; `None` when they are not
+    /// there.
+    pub(crate) fn places(&self, rows: &[usize]) -> Option<Vec<Range<usize>>> {
+        let written = |&i: &usize| &self.changes[i].written;
+        let (first, last) = (rows.first()?, rows.last()?);
+        // Rows are written in the order of the changes; of those of a table all are, or none.
+        if rows.windows(2).all(|pair| pair[0] + 1 == pair[1]) {
+            let place = written(first).start..written(last).end;
+            return (!written(first).is_empty()).then(|| vec![place]);
+        }
+        joined(rows.iter().map(written))
+    }
+
     /// The values of rows to insert, in the order of the columns. What the entities do not get back moves: events of
     /// an insert carry no values.
     pub(crate) fn take_rows(&mut self, rows: &[usize]) -> Params {
         let width = rows.first().map_or(0, |&i| self.shape(&self.changes[i]).columns.len());
+        let places = self.places(rows);
         if let Rows::Bound(bound, _) = &mut self.rows
-            && let Some(places) = joined(rows.iter().map(|&i| &self.changes[i].written))
+            && let Some(places) = places
         {
             if let [place] = places.as_slice() {
                 return bound.take(place.clone());

@@ -49,6 +49,16 @@ pub(crate) struct Plan {
     pub(crate) broken: Vec<usize>,
 }
 
+impl Plan {
+    /// So many changes in one step, in their order.
+    pub(super) fn of_one(changes: usize) -> Self {
+        Plan {
+            steps: vec![(0..changes).collect()],
+            broken: Vec::new(),
+        }
+    }
+}
+
 /// Orders and groups the changes, or returns the changes of a circle that cannot be broken.
 pub(crate) fn plan(nodes: &[Node<'_>], ties: &[Tie]) -> Result<Plan, Vec<usize>> {
     if ties.is_empty() {
@@ -110,10 +120,7 @@ pub(crate) fn one_step<'a>(mut nodes: impl Iterator<Item = Node<'a>>) -> Option<
         }
         (last, count) = (node, count + 1);
     }
-    Some(Plan {
-        steps: vec![(0..count).collect()],
-        broken: Vec::new(),
-    })
+    Some(Plan::of_one(count))
 }
 
 /// Whether two changes write the same columns of the same table the same way.

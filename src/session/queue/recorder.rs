@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::mysql::{Done, Params, Server};
 use crate::runtime::Runtime;
 use crate::session::frozen::Frozen;
-use crate::session::rows::{Rows, joined};
+use crate::session::rows::Rows;
 use crate::session::target::{Target, Targets};
 use crate::stream::Wire;
 use crate::stream::operation::Parameter;
@@ -92,7 +92,7 @@ impl Target for Recorder {
     fn insert(&mut self, sql: &str, frozen: &mut Frozen, rows: &[usize], _: &TableDef) -> Result<Done> {
         let query = self.draft.queries();
         self.inserted.extend(rows.first().map(|&first| (first, query)));
-        let places = joined(rows.iter().map(|&i| &frozen.changes[i].written));
+        let places = frozen.places(rows);
         match places.filter(|_| matches!(frozen.rows, Rows::Written(_))) {
             Some(places) => {
                 let columns = |&i: &usize| frozen.shape(&frozen.changes[i]).columns.len();
