@@ -222,14 +222,19 @@ fn shares(a: &str, b: &str) -> bool {
 
 /// What ids of a row share; nothing where an id is not an ULID: it has a row for itself.
 fn shared(id: &str) -> Option<&str> {
-    ulid(id).and_then(|_| id.get(..SHARED))
+    is_ulid(id).then(|| id.get(..SHARED)).flatten()
 }
 
 /// An id that is an ULID as this library writes them.
 fn ulid(id: &str) -> Option<Ulid> {
-    let ulid = (id.len() == 26).then(|| Ulid::from_string(id).ok())??;
-    // Those that are read more leniently are not the same when they are written again.
-    (ulid.to_string() == id).then_some(ulid)
+    is_ulid(id).then(|| Ulid::from_string(id).ok()).flatten()
+}
+
+/// Whether an id is an ULID in the letters in which it is written: others are read, and are not the same when they are
+/// written again. (Crockford's Base32, <https://github.com/ulid/spec>; the first letter has three bits.)
+fn is_ulid(id: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_digit() || (byte.is_ascii_uppercase() && !b"ILOU".contains(&byte));
+    id.len() == 26 && id.as_bytes()[0] <= b'7' && id.bytes().all(is_letter)
 }
 
 #[cfg(test)]
@@ -257,6 +262,14 @@ mod tests {
         assert_eq!(noted, [(a.to_owned(), entry(1, 7)), (b.to_owned(), entry(2, 0))]);
         assert_eq!(unpack(c, &rows[1].operations).unwrap(), [(c.to_owned(), entry(3, 0))]);
         assert_eq!(rows[0].operations.len(), 2 * (END + 2));
+    }
+
+    proptest! {
+        #[test]
+        fn an_ulid_is_what_is_written_as_it_is_read(id in "[0-9A-Za-z]{26}|[0-7][0-9A-HJKMNP-TV-Z]{25}|.{0,30}") {
+            let written = Ulid::from_string(&id).is_ok_and(|ulid| ulid.to_string() == id);
+            prop_assert_eq!(is_ulid(&id), written);
+        }
     }
 
     #[test]

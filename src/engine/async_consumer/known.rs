@@ -162,9 +162,9 @@ impl AsyncConsumer {
 
     /// An entry as something to execute, or why it is none, with what has to wait for it.
     pub(super) fn item(&self, queued: Queued, origin: EntryId) -> Result<Item, (Error, Touches)> {
-        let operation = queued.operation.map_err(|error| (error, Touches::default()))?;
+        let mut operation = queued.operation.map_err(|error| (error, Touches::default()))?;
         let bytes = queued.entry.field(b"s").map_or(0, <[u8]>::len);
-        let touches = touches_of(&operation);
+        let touches = touches_of(&mut operation);
         let pool = self.runtime.mysql.iter().position(|pool| pool.name() == operation.pool);
         let checked = pool
             .ok_or_else(|| {
@@ -257,12 +257,12 @@ impl AsyncConsumer {
     }
 }
 
-/// What an operation touches.
-fn touches_of(operation: &Operation) -> Touches {
-    match &operation.own {
+/// What an operation touches: it is moved out of it.
+fn touches_of(operation: &mut Operation) -> Touches {
+    match &mut operation.own {
         Some(own) => Touches {
-            writes: own.writes.clone(),
-            reads: own.reads.clone(),
+            writes: std::mem::take(&mut own.writes),
+            reads: std::mem::take(&mut own.reads),
             anything: false,
         },
         None => match touched_by(&operation.queries) {
