@@ -1,5 +1,6 @@
 //! Queueing a flush, beside giving Redis the same bytes; executing what is queued, beside the bare driver committing
-//! the same statements one by one. Servers are durable: Redis syncs every write, MySQL every commit.
+//! the same statements one by one. (The consumer joins statements and commits many operations together: that is what
+//! it is for.) Servers are durable: Redis syncs every write, MySQL every commit.
 //!
 //! Names are `group/size/who`. Setting up is not part of the time. Both sides take turns the whole time, whichever of
 //! them is being measured, so that what disturbs one disturbs both; the line at the end of a group tells the median of
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use headwater::prelude::*;
+use headwater_testkit::redis::{ConnectionLike, IntoConnectionInfo};
 use headwater_testkit::{Database, Servers, redis};
 use mysql::prelude::Queryable;
 use support::users::{User, fill, insert, user, values};
@@ -24,7 +26,7 @@ const ROWS: usize = 1000;
 
 /// As [`support::set_up`], with a queue.
 fn set_up() -> (Database, Engine, mysql::Conn) {
-    let servers = Servers::builder().durable(true).start().expect("servers");
+    let servers = Servers::builder().private().durable(true).start().expect("servers");
     let database = servers.database().expect("a database");
     let engine = Engine::builder()
         .mysql(database.mysql_url())
@@ -38,12 +40,16 @@ fn set_up() -> (Database, Engine, mysql::Conn) {
         .diff()
         .and_then(|diff| diff.apply())
         .expect("the tables");
-    let options = mysql::Opts::from_url(database.mysql_url()).expect("a URL");
-    let options = mysql::OptsBuilder::from_opts(options)
-        .prefer_socket(false)
-        .stmt_cache_size(256);
-    let bare = mysql::Conn::new(options).expect("a connection");
+    let bare = support::world::bare(database.mysql_url());
     (database, engine, bare)
+}
+
+/// A connection to Redis with the settings of the engine's.
+fn bare_redis(database: &Database) -> redis::Connection {
+    let info = database.redis_url().into_connection_info().expect("a URL");
+    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    let client = redis::Client::open(info.set_tcp_settings(tcp)).expect("a client");
+    client.get_connection().expect("a connection")
 }
 
 fn forget(redis: &mut redis::Connection) {
@@ -110,7 +116,16 @@ fn queueing(c: &mut Criterion) {
         .unwrap();
     let body = entries[0].1["s"].clone();
     eprintln!("flush_async/{ROWS}: {} bytes", body.len());
-    let mut other = database.redis().unwrap();
+    let mut other = bare_redis(&database);
+    // Packed before the clock runs: the bytes are there.
+    let packed = redis::cmd("XADD")
+        .arg(QUEUE)
+        .arg("*")
+        .arg("s")
+        .arg(&body)
+        .arg("e")
+        .arg("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        .get_packed_command();
     let own = || {
         let mut session = insert();
         let start = Instant::now();
@@ -121,15 +136,7 @@ fn queueing(c: &mut Criterion) {
     };
     let xadd = || {
         let start = Instant::now();
-        let _: String = redis::cmd("XADD")
-            .arg(QUEUE)
-            .arg("*")
-            .arg("s")
-            .arg(&body)
-            .arg("e")
-            .arg("01ARZ3NDEKTSV4RRFFQ69G5FAV")
-            .query(&mut other)
-            .unwrap();
+        other.req_packed_command(&packed).unwrap();
         let spent = start.elapsed();
         forget(&mut other);
         spent
@@ -148,7 +155,10 @@ fn draining(c: &mut Criterion) {
         }
         start.elapsed()
     };
-    let statement = bare.prep(insert(1)).unwrap();
+    // The key is part of a queued statement too.
+    let with_key = insert(1).replace("(name", "(id,name").replace("(?", "(?,?");
+    let statement = bare.prep(with_key).unwrap();
+    let mut key = 1u64 << 40;
     let own = || {
         let mut session = engine.session();
         for n in 0..ROWS {
@@ -160,13 +170,17 @@ fn draining(c: &mut Criterion) {
     let each = || {
         let start = Instant::now();
         for n in 0..ROWS {
-            let mut params = Vec::with_capacity(6);
+            key += 1;
+            let mut params = Vec::with_capacity(7);
+            params.push(mysql::Value::UInt(key));
             values(&user(n), &mut params);
             bare.exec_drop(&statement, params).unwrap();
         }
         start.elapsed()
     };
     in_turns(c, "async_drain", 10, own, ("driver, each autocommitted", each));
+    let dead = engine.async_dead_letters().unwrap().list(1).unwrap();
+    assert!(dead.is_empty(), "{dead:?}");
 
     fill(&mut bare, ROWS);
     let statement = bare.prep("UPDATE bench_users SET age=? WHERE id=?").unwrap();

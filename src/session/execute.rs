@@ -274,7 +274,7 @@ impl<'a> Chunks<'a> {
         };
         // A quarter of the packet is left for what the sizes do not count.
         let most_bytes = server.max_packet / 4 * 3;
-        // Of the rows of a table all are written or none.
+        // Of the rows of a step all are written or none.
         let is_written = step.first().is_some_and(|&i| !frozen.changes[i].written.is_empty());
         Chunks {
             rest: step,

@@ -23,7 +23,7 @@ pub(crate) struct Change {
     pub(super) shape: ShapeId,
     /// Its values.
     pub(super) values: Extent,
-    /// Of a row to insert, all its values in [`Frozen::rows`]; empty where they are [kept](Shape::kept) instead.
+    /// Of a row to insert, all its values in [`Frozen::rows`]; empty where they are [kept](Shape::kept) instead, or none.
     pub(crate) written: Range<usize>,
     /// Whether an update's values are asked for once its statement has run: by events, or by who queues it.
     pub(crate) told: bool,
@@ -227,7 +227,7 @@ impl Frozen {
     pub(crate) fn places(&self, rows: &[usize]) -> Option<Vec<Range<usize>>> {
         let written = |&i: &usize| &self.changes[i].written;
         let (first, last) = (rows.first()?, rows.last()?);
-        // Rows are written in the order of the changes; of those of a table all are, or none.
+        // Rows are written in the order of the changes; of those of a step all are, or none.
         if rows.windows(2).all(|pair| pair[0] + 1 == pair[1]) {
             let place = written(first).start..written(last).end;
             return (!written(first).is_empty()).then(|| vec![place]);

@@ -12,7 +12,8 @@ fn long_operations_are_sent_whole() {
     let mut session = world.engine.session();
     let mut consumer = world.engine.async_consumer().unwrap();
     let mut told = 0;
-    // Statements, rows and what follows them: each is long by itself, whichever it stands beside.
+    // Rows of inserts (MariaDB has the long statements), statements of updates, and what follows them: each is long by
+    // itself with one of these sizes, whichever it stands beside.
     for rows in [700, 1024, 4096] {
         let handles: Vec<_> = (0..rows)
             .map(|n| session.insert(counter(&format!("c{n:04}"))))
@@ -58,7 +59,7 @@ fn rows_are_accepted_whichever_try_sends_them() {
     session.insert(counter("first"));
     session.flush_async().unwrap();
 
-    // More than the buffers of a connection hold: it ends while it is written to.
+    // So much that the connection ends while it is written to.
     const ROWS: u64 = 60_000;
     let handles: Vec<_> = (0..ROWS).map(|_| session.insert(counter("c"))).collect();
     proxy.cut_before(12);
