@@ -72,10 +72,7 @@ impl Link {
         self.send_by(Duration::ZERO, send)?;
         meanwhile();
         let mut replies = Vec::with_capacity(commands.count());
-        for _ in 0..commands.count() {
-            replies.push(self.receive()?);
-        }
-        self.arrived();
+        self.receive_all(commands.count(), &mut replies)?;
         Ok(replies)
     }
 
@@ -109,11 +106,7 @@ impl Link {
             return Ok(());
         }
         self.send(commands, block)?;
-        for _ in 0..commands.count() {
-            replies.push(self.receive()?);
-        }
-        self.arrived();
-        Ok(())
+        self.receive_all(commands.count(), replies)
     }
 
     /// As [`run_blocking`](Link::run_blocking), where the last command reads one stream: its entries, decoded from
@@ -167,6 +160,15 @@ impl Link {
 
     fn receive(&mut self) -> Result<Reply, Failure> {
         self.transport.receive().map_err(|fault| unread(&self.pool, fault))
+    }
+
+    /// Takes the answers to all commands that were sent.
+    fn receive_all(&mut self, count: usize, replies: &mut Vec<Reply>) -> Result<(), Failure> {
+        for _ in 0..count {
+            replies.push(self.receive()?);
+        }
+        self.arrived();
+        Ok(())
     }
 
     /// Every answer is here.

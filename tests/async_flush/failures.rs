@@ -229,6 +229,12 @@ fn a_stale_operation_is_a_dead_letter() {
     assert!(calls().is_empty());
 }
 
+/// Puts something else in the queue's place: Redis refuses what is queued.
+fn occupy(connection: &mut headwater_testkit::redis::Connection) {
+    use headwater_testkit::redis;
+    let _: () = redis::cmd("SET").arg(QUEUE).arg("no stream").query(connection).unwrap();
+}
+
 #[test]
 fn a_refused_flush_leaves_everything_as_it_was() {
     let world = world();
@@ -247,11 +253,7 @@ fn a_refused_flush_leaves_everything_as_it_was() {
     // Redis does not take it.
     use headwater_testkit::redis;
     let mut connection = world.database.redis().unwrap();
-    let _: () = redis::cmd("SET")
-        .arg(QUEUE)
-        .arg("no stream")
-        .query(&mut connection)
-        .unwrap();
+    occupy(&mut connection);
     let error = session.flush_async().unwrap_err();
     assert!(error.to_string().contains("WRONGTYPE"), "{error}");
     assert_eq!((session[ana].id, session[ana].version), (0, 0));
@@ -274,12 +276,8 @@ fn rows_of_a_refused_flush_are_new_again() {
 
     let [a, b] = ["a", "b"].map(|name| session.insert(counter(name)));
     let mut connection = world.database.redis().unwrap();
-    let _: () = redis::cmd("DEL").arg(QUEUE).query(&mut connection).unwrap();
-    let _: () = redis::cmd("SET")
-        .arg(QUEUE)
-        .arg("no stream")
-        .query(&mut connection)
-        .unwrap();
+    // Whatever is there is replaced.
+    occupy(&mut connection);
     let error = session.flush_async().unwrap_err();
     assert!(error.to_string().contains("did not take the operation"), "{error}");
     assert_eq!((session[a].id, session[b].id), (0, 0));
