@@ -28,9 +28,7 @@ fn benches(c: &mut Criterion) {
                     .map(|(_, side)| side)
                     .unwrap();
                 let _ = side(1);
-                if let Some(database) = &started.database {
-                    world.pin(database);
-                }
+                world.pin(started.database.as_ref(), started.redis_apart);
                 b.iter_custom(side);
             });
         }

@@ -41,6 +41,8 @@ pub(crate) struct Started {
     pub(crate) place: Place,
     /// Its database, which must live as long as the sides.
     pub(crate) database: Option<Database>,
+    /// Whether Redis works on another processor than the bench.
+    pub(crate) redis_apart: bool,
 }
 
 impl Started {
@@ -51,6 +53,7 @@ impl Started {
             fresh: None,
             place: Place::default(),
             database: None,
+            redis_apart: false,
         }
     }
 
@@ -61,7 +64,14 @@ impl Started {
             fresh: None,
             place: site.place,
             database: Some(site.database),
+            redis_apart: false,
         }
+    }
+
+    /// Redis works on another processor than the bench, where there is one.
+    pub(crate) fn redis_apart(mut self) -> Self {
+        self.redis_apart = true;
+        self
     }
 
     /// Does this before each round.

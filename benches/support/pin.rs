@@ -37,8 +37,9 @@ pub(crate) fn pin_this() {
 }
 
 /// Brings the threads of the database's connections, which must be open by now, to the bench's processor.
-/// And the whole Redis server, if it is `own`: there is nobody to give its other processors back to it.
-pub(crate) fn pin(database: &Database, own: bool) {
+/// And the whole Redis server, if it is `own`: there is nobody to give its other processors back to it. It is brought to
+/// another processor where it is to be `apart`.
+pub(crate) fn pin(database: &Database, own: bool, apart: bool) {
     let Ok(processor) = std::env::var(PROCESSOR) else {
         return;
     };
@@ -46,13 +47,19 @@ pub(crate) fn pin(database: &Database, own: bool) {
         taskset(&processor, &["-p"], thread);
     }
     if own && let Some(server) = redis(database) {
-        taskset(&processor, &["-a", "-p"], server);
+        let processor = if apart { another(&processor) } else { &processor };
+        taskset(processor, &["-a", "-p"], server);
     }
+}
+
+/// Another processor than this one.
+fn another(processor: &str) -> &'static str {
+    if processor == "0" { "1" } else { "0" }
 }
 
 /// Brings this process's threads of this name to another processor, where there is one.
 pub(crate) fn apart(name: &str) {
-    let Some(own) = std::env::var(PROCESSOR).ok().and_then(|own| own.parse::<u64>().ok()) else {
+    let Ok(own) = std::env::var(PROCESSOR) else {
         return;
     };
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
@@ -66,7 +73,7 @@ pub(crate) fn apart(name: &str) {
             .and_then(|number| number.parse().ok())
             .filter(|_| is_named)
         {
-            taskset(if own == 0 { "1" } else { "0" }, &["-p"], number);
+            taskset(another(&own), &["-p"], number);
         }
     }
 }

@@ -38,9 +38,11 @@ impl World {
         self.servers.database().expect("a database")
     }
 
-    /// Brings the servers' threads for this database to the bench's processor.
-    pub(crate) fn pin(&self, database: &Database) {
-        pin::pin(database, self.servers.redis_server().is_ok());
+    /// Brings the servers' threads for a case to the bench's processor, or Redis apart from it.
+    pub(crate) fn pin(&self, database: Option<&Database>, redis_apart: bool) {
+        if let Some(database) = database {
+            pin::pin(database, self.servers.redis_server().is_ok(), redis_apart);
+        }
     }
 
     /// Rows in one prepared INSERT of the driver where it is fastest by the row.

@@ -162,31 +162,44 @@ impl Change {
         start..start + usize::from(self.values.beside)
     }
 
-    /// Columns whose change an update's event shows, each with its place among the old and the new values.
-    fn shown(&self, shape: &Shape) -> impl Iterator<Item = (usize, usize)> + use<> {
+    /// What an update's event shows of it, in the order of the columns.
+    pub(super) fn shown(&self, shape: &Shape) -> impl Iterator<Item = Shown> + use<> {
         let updates = matches!(self.operation, Operation::Update | Operation::Restore);
-        let internal = self.def.internal();
+        let (internal, managed) = (self.def.internal(), shape.managed);
         let columns = shape.columns.iter().enumerate().filter(move |_| updates);
-        columns.filter(move |(_, column)| !internal.has(*column))
-    }
-
-    /// Column, old and new value of what an update changed, without the columns that no event shows. They move out of
-    /// the frozen values, but for those that the entity gets back.
-    pub(crate) fn take_visible<'a>(
-        &'a self,
-        shape: &'a Shape,
-        values: &'a mut [Value],
-    ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
-        self.shown(shape).map(|(place, column)| {
-            let new = &mut values[self.new_values().start + place];
-            let new = if shape.managed.has(column) {
-                new.clone()
-            } else {
-                new.take()
-            };
-            (column, values[self.old_values().start + place].take(), new)
+        let columns = columns.filter(move |(_, column)| !internal.has(*column));
+        columns.map(move |(place, column)| Shown {
+            place,
+            column,
+            given_back: managed.has(column),
         })
     }
+
+    /// Column, old and new value of what an update's event shows. They move out of the frozen values, but for those that
+    /// the entity gets back.
+    #[inline]
+    pub(super) fn take_shown<'a>(
+        &self,
+        shown: &'a [Shown],
+        values: &'a mut [Value],
+    ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
+        let (new, old) = (self.new_values().start, self.old_values().start);
+        shown.iter().map(move |shown| {
+            let new = &mut values[new + shown.place];
+            let new = if shown.given_back { new.clone() } else { new.take() };
+            (shown.column, values[old + shown.place].take(), new)
+        })
+    }
+}
+
+/// A column whose change an update's event shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) column: usize,
+    /// Its place among the old and the new values.
+    place: usize,
+    /// Whether the entity gets the new value back.
+    given_back: bool,
 }
 
 /// The most memory that a session keeps for the changes of its next flush, in bytes.
@@ -274,7 +287,7 @@ impl Frozen {
         let value = |start: usize, place: usize| self.values[start + place].clone();
         let shown = change.shown(self.shape(change));
         shown
-            .map(|(place, column)| {
+            .map(|Shown { place, column, .. }| {
                 (
                     column,
                     value(change.old_values().start, place),

@@ -3,7 +3,7 @@
 
 use super::accept::Accepted;
 use super::committed::Operation;
-use super::frozen::{Change, Frozen, Shape};
+use super::frozen::{Change, Frozen, Shape, ShapeId, Shown};
 use super::plan::Plan;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
@@ -23,8 +23,7 @@ pub(super) struct Events {
     problems: Vec<Error>,
     /// Makes the ids of durable events: random once, then counted, which costs a tenth.
     ids: ulid::Generator,
-    /// Room for the values and the bytes of one event.
-    values: Vec<(usize, Value, Value)>,
+    /// Room for the bytes of one event.
     payload: Vec<u8>,
 }
 
@@ -45,11 +44,40 @@ pub(super) fn flush_type(operation: Operation) -> FlushType {
     }
 }
 
-/// What an event tells of, beside values.
-struct Told<'a> {
+/// What the events of changes of a table have in common whose operation and columns are the same.
+struct Alike<'a> {
     operation: Operation,
-    key: &'a Value,
-    changed: ColumnSet,
+    shape: ShapeId,
+    flush: FlushType,
+    /// The streams that hear of them.
+    streams: Vec<&'a Routed>,
+    /// The values that their events show.
+    shown: Vec<Shown>,
+}
+
+impl<'a> Alike<'a> {
+    fn of(table: &'a Registered, change: &Change, shape: &Shape) -> Self {
+        let flush = flush_type(change.operation);
+        Alike {
+            operation: change.operation,
+            shape: change.shape,
+            flush,
+            streams: hearing(table, flush, &shown(change, shape)),
+            shown: change.shown(shape).collect(),
+        }
+    }
+
+    fn has(&self, change: &Change) -> bool {
+        self.shape == change.shape && self.operation == change.operation
+    }
+}
+
+/// The streams of a table that hear of a change of these columns.
+fn hearing<'a>(table: &'a Registered, flush: FlushType, changed: &ColumnSet) -> Vec<&'a Routed> {
+    let streams = table.streams.iter();
+    streams
+        .filter(|routed| publishes(table.def, routed.publication, flush, changed))
+        .collect()
 }
 
 /// The columns of a change that events show.
@@ -87,6 +115,8 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
         shapes,
         ..
     } = frozen;
+    // Room for the values of one event.
+    let mut shown = Vec::new();
     for step in &plan.steps {
         // All changes of a step are of one table.
         let table = step.first().map(|&i| changes[i].place.table as usize);
@@ -94,14 +124,25 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
         let Some(table) = table.filter(|table| !table.streams.is_empty()) else {
             continue;
         };
-        for change in step.iter().map(|&i| &changes[i]) {
-            let shape = shapes.of(change);
-            let told = Told {
-                operation: change.operation,
-                key: &change.key,
-                changed: shown(change, shape),
-            };
-            events.add(table, &told, change.take_visible(shape, values))?;
+        // Most changes of a step are heard of by the same streams, and show the same columns.
+        let mut rest = step.as_slice();
+        while let Some(first) = rest.first().map(|&i| &changes[i]) {
+            let alike = Alike::of(table, first, shapes.of(first));
+            let count = rest.iter().take_while(|&&i| alike.has(&changes[i])).count();
+            let (these, others) = rest.split_at(count);
+            let these = these.iter().map(|&i| &changes[i]);
+            match alike.streams.as_slice() {
+                [] => {}
+                [routed] if routed.outbox.is_none() => events.add_background(table, &alike, routed, these, values),
+                streams => {
+                    for change in these {
+                        shown.clear();
+                        shown.extend(change.take_shown(&alike.shown, values));
+                        events.add(table, &change.key, alike.flush, streams, &shown)?;
+                    }
+                }
+            }
+            rest = others;
         }
     }
     Ok(events)
@@ -114,12 +155,9 @@ pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Ev
         let Some(table) = runtime.registered(change.place.table as usize) else {
             continue;
         };
-        let told = Told {
-            operation: change.operation,
-            key: &change.key,
-            changed: change.changed,
-        };
-        events.add(table, &told, change.values.iter().cloned())?;
+        let flush = flush_type(change.operation);
+        let streams = hearing(table, flush, &change.changed);
+        events.add(table, &change.key, flush, &streams, &change.values)?;
     }
     Ok(events)
 }
@@ -132,71 +170,66 @@ impl Events {
         events
     }
 
-    /// Adds the events of a change. One that cannot be written stops a durable stream's flush; of a
-    /// background stream it is told.
-    fn add(
+    /// Adds the events of changes alike for the one stream that hears of them.
+    fn add_background<'a>(
         &mut self,
         table: &Registered,
-        told: &Told<'_>,
-        values: impl Iterator<Item = (usize, Value, Value)>,
-    ) -> Result<()> {
-        let flush = flush_type(told.operation);
-        let publishes = |routed: &&Routed| publishes(table.def, routed.publication, flush, &told.changed);
-        let mut streams = table.streams.iter().filter(publishes);
-        let Some(first) = streams.next() else { return Ok(()) };
-        if first.outbox.is_none() && streams.clone().next().is_none() {
-            self.add_background(table, told, first, values);
-            return Ok(());
-        }
-        let mut all = std::mem::take(&mut self.values);
-        all.extend(values);
-        for routed in std::iter::once(first).chain(streams) {
-            match routed.outbox {
-                Some(outbox) => self.add_durable(table, told, routed, outbox, &all)?,
-                None => self.add_background(table, told, routed, all.iter().cloned()),
-            }
-        }
-        all.clear();
-        self.values = all;
-        Ok(())
-    }
-
-    fn add_background(
-        &mut self,
-        table: &Registered,
-        told: &Told<'_>,
+        alike: &Alike<'_>,
         routed: &Routed,
-        values: impl Iterator<Item = (usize, Value, Value)>,
+        changes: impl ExactSizeIterator<Item = &'a Change>,
+        values: &mut [Value],
     ) {
         let Some(facts) = self.background.get_mut(routed.sender) else {
             return;
         };
-        match facts.changed(values) {
-            Ok(values) => {
-                let stream = &routed.publication.stream;
-                facts.add(stream, table.def, told.key, flush_type(told.operation), values);
-            }
-            Err(error) => self.problems.push(error),
+        let columns = alike.shown.iter().map(|shown| shown.column);
+        facts.begin(
+            &routed.publication.stream,
+            table.def,
+            alike.flush,
+            columns,
+            changes.len(),
+        );
+        for change in changes {
+            let values = change.take_shown(&alike.shown, values);
+            let added = facts.event(&change.key, values.map(|(_, old, new)| (old, new)));
+            self.problems.extend(added.err());
         }
     }
 
-    fn add_durable(
+    /// Adds the events of a change for the streams that hear of it. One that cannot be written stops a durable stream's
+    /// flush; of a background stream it is told.
+    fn add(
         &mut self,
         table: &Registered,
-        told: &Told<'_>,
-        routed: &Routed,
-        outbox: usize,
+        key: &Value,
+        flush: FlushType,
+        streams: &[&Routed],
         values: &[(usize, Value, Value)],
     ) -> Result<()> {
         let record = EventRecord {
             table: table.def,
-            key: told.key,
-            flush: flush_type(told.operation),
+            key,
+            flush,
             changes: values,
         };
+        for routed in streams {
+            if let Some(outbox) = routed.outbox {
+                self.add_durable(&record, routed, outbox)?;
+            } else if let Some(facts) = self.background.get_mut(routed.sender) {
+                let columns = values.iter().map(|(column, ..)| *column);
+                facts.begin(&routed.publication.stream, table.def, flush, columns, 1);
+                let added = facts.event(key, values.iter().map(|(_, old, new)| (old.clone(), new.clone())));
+                self.problems.extend(added.err());
+            }
+        }
+        Ok(())
+    }
+
+    fn add_durable(&mut self, record: &EventRecord<'_>, routed: &Routed, outbox: usize) -> Result<()> {
         let stream = &routed.publication.stream;
         self.payload.clear();
-        write_event(&mut self.payload, &record, stream.wire_format())?;
+        write_event(&mut self.payload, record, stream.wire_format())?;
         if let Some(packer) = self.durable.get_mut(outbox) {
             let id = self.ids.generate().unwrap_or_else(|_| ulid::Ulid::generate());
             packer.push(stream, id.array_to_str(&mut [0; ulid::ULID_LEN]), &self.payload);

@@ -19,89 +19,126 @@ pub(crate) enum Parcel {
 /// Committed changes that streams are to be told of.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    facts: Vec<Fact>,
-    /// Column, old and new value of all updates, one after the other.
-    values: Vec<(usize, Value, Value)>,
+    groups: Vec<Group>,
+    /// The keys of all rows.
+    keys: Vec<Value>,
+    /// Of all updates, column by column the old and the new value.
+    values: Vec<Value>,
 }
 
+/// Events that differ in keys and values only.
 #[derive(Debug)]
-struct Fact {
+struct Group {
     stream: &'static Stream,
     table: &'static TableDef,
-    key: Value,
     flush: FlushType,
-    values: Range<usize>,
+    /// The columns that the events show, ascending.
+    columns: Vec<usize>,
+    /// Their keys.
+    keys: Range<usize>,
+    /// Where their values begin.
+    values: usize,
 }
 
 impl Facts {
     /// How many events they make.
     pub(crate) fn len(&self) -> usize {
-        self.facts.len()
+        self.groups.iter().map(|group| group.keys.len()).sum()
     }
 
     /// Keeps the events of these tables.
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&'static TableDef) -> bool) {
-        self.facts.retain(|fact| wanted(fact.table));
+        self.groups.retain(|group| wanted(group.table));
     }
 
-    /// Adds what a change changed, for an event that [`add`](Facts::add) adds.
+    /// Says what the [events](Facts::event) that follow have in common, so many at least.
+    pub(crate) fn begin(
+        &mut self,
+        stream: &'static Stream,
+        table: &'static TableDef,
+        flush: FlushType,
+        columns: impl ExactSizeIterator<Item = usize> + Clone,
+        events: usize,
+    ) {
+        let is_alike = |group: &Group| {
+            std::ptr::eq(group.stream, stream)
+                && std::ptr::eq(group.table, table)
+                && group.flush == flush
+                && group.columns.iter().copied().eq(columns.clone())
+        };
+        self.keys.reserve(events);
+        self.values.reserve(events.saturating_mul(2 * columns.len()));
+        if self.groups.last().is_some_and(is_alike) {
+            return;
+        }
+        self.groups.push(Group {
+            stream,
+            table,
+            flush,
+            columns: columns.collect(),
+            keys: self.keys.len()..self.keys.len(),
+            values: self.values.len(),
+        });
+    }
+
+    /// Adds the event of a row, with the old and the new value of each column.
     ///
     /// # Errors
     ///
     /// A [`Malformed`](crate::ErrorKind::Malformed) error for a text of more than 4 GiB, which no event holds.
-    pub(crate) fn changed(&mut self, values: impl Iterator<Item = (usize, Value, Value)>) -> Result<Range<usize>> {
+    #[inline]
+    pub(crate) fn event(&mut self, key: &Value, values: impl Iterator<Item = (Value, Value)>) -> Result<()> {
+        let Some(group) = self.groups.last_mut() else {
+            return Ok(());
+        };
         let start = self.values.len();
-        self.values.extend(values);
-        let long = self.values[start..]
-            .iter()
-            .flat_map(|(_, old, new)| [old, new])
-            .map(length)
-            .find(|length| u32::try_from(*length).is_err());
-        if let Some(length) = long {
+        let mut longest = 0;
+        for (old, new) in values {
+            longest = longest.max(length(&old)).max(length(&new));
+            self.values.push(old);
+            self.values.push(new);
+        }
+        debug_assert_eq!(self.values.len() - start, 2 * group.columns.len());
+        if u32::try_from(longest).is_err() {
             self.values.truncate(start);
             return Err(malformed(format!(
-                "{length} bytes of text are more than an event holds"
+                "{longest} bytes of text are more than an event holds"
             )));
         }
-        Ok(start..self.values.len())
+        self.keys.push(key.clone());
+        group.keys.end += 1;
+        Ok(())
     }
 
-    /// Adds an event.
-    pub(crate) fn add(
-        &mut self,
-        stream: &'static Stream,
-        table: &'static TableDef,
-        key: &Value,
-        flush: FlushType,
-        values: Range<usize>,
-    ) {
-        self.facts.push(Fact {
-            stream,
-            table,
-            key: key.clone(),
-            flush,
-            values,
-        });
-    }
-
-    fn pack(self) -> Vec<Outgoing> {
+    fn pack(mut self) -> Vec<Outgoing> {
         // Random once, then counted, which costs a tenth.
         let mut ids = ulid::Generator::new();
-        let pack = |fact: &Fact| {
-            let record = EventRecord {
-                table: fact.table,
-                key: &fact.key,
-                flush: fact.flush,
-                changes: &self.values[fact.values.clone()],
-            };
-            // Most events fit.
-            let mut payload = Vec::with_capacity(192);
-            let written = write_event(&mut payload, &record, fact.stream.wire_format());
-            debug_assert!(written.is_ok(), "`changed` has seen to it: {written:?}");
-            let id = ids.generate().unwrap_or_else(|_| ulid::Ulid::generate());
-            Outgoing::new(fact.stream, id.to_string(), payload)
-        };
-        self.facts.iter().map(pack).collect()
+        let mut events = Vec::with_capacity(self.len());
+        let mut changes = Vec::new();
+        for group in &self.groups {
+            let mut values = self.values[group.values..].iter_mut().map(Value::take);
+            for key in &self.keys[group.keys.clone()] {
+                changes.clear();
+                for &column in &group.columns {
+                    if let (Some(old), Some(new)) = (values.next(), values.next()) {
+                        changes.push((column, old, new));
+                    }
+                }
+                let record = EventRecord {
+                    table: group.table,
+                    key,
+                    flush: group.flush,
+                    changes: &changes,
+                };
+                // Most events fit.
+                let mut payload = Vec::with_capacity(192);
+                let written = write_event(&mut payload, &record, group.stream.wire_format());
+                debug_assert!(written.is_ok(), "`event` has seen to it: {written:?}");
+                let id = ids.generate().unwrap_or_else(|_| ulid::Ulid::generate());
+                events.push(Outgoing::new(group.stream, id.to_string(), payload));
+            }
+        }
+        events
     }
 }
 
