@@ -3,18 +3,16 @@
 //! Every value is encoded and checked here, before the first statement. Keys, versions and timestamps that this
 //! library sets stand with the frozen changes only; the entities get them when they are accepted.
 
-use std::ops::Range;
-
 use super::arena::{Arena, Mark, Slot, Status, name_of};
 use super::before::is_trashed;
 use super::committed::Operation;
 use super::core::{Core, Place};
-use super::frozen::{Change, Extent, Frozen, Pending, Shape, ShapeId};
+use super::frozen::{Change, Extent, Frozen, Shape};
+use super::inserts::{Inserts, insert};
+use super::managed::{datetime, has_time, reference, successor};
 use crate::entity::Entity;
-use crate::error::{Error, ErrorKind, Result};
-use crate::table::{
-    CivilDate, CivilDateTime, ColumnDef, ColumnSet, Key, RawHandle, SqlType, TableDef, Value, ValueRef,
-};
+use crate::error::Result;
+use crate::table::{ColumnSet, RawHandle, TableDef, Value, ValueRef};
 
 /// Freezes what is to be written of these entities.
 pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Frozen) -> Result<()> {
@@ -27,66 +25,6 @@ pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Froz
         }
     }
     Ok(())
-}
-
-/// What the inserts of a table have in common.
-struct Inserts {
-    all: ColumnSet,
-    /// The columns, those together whose values are the entity's to say and go nowhere but into the statement.
-    parts: Vec<Part>,
-    /// Whether values go into [`Frozen::rows`].
-    writes: bool,
-    /// The shape of the last one, and what it follows from.
-    last: Option<(Made, ShapeId)>,
-}
-
-/// Columns of an insert that are treated alike.
-enum Part {
-    Plain(Range<usize>),
-    Other(usize),
-}
-
-/// What is made for an insert: the columns that it is about follow from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Made {
-    key: bool,
-    created_at: bool,
-    updated_at: bool,
-    /// A reference waits for its key: which of them, does not follow.
-    reference: bool,
-}
-
-impl Inserts {
-    fn new(def: &'static TableDef, frozen: &Frozen) -> Self {
-        let managed = [Some(def.id), def.version, def.created_at, def.updated_at];
-        // Stored rows come before new ones: only they hand values over, but for others that are queued.
-        let others = frozen
-            .changes
-            .last()
-            .is_some_and(|change| std::ptr::eq(change.def, def));
-        let unique = match others || frozen.queueing.is_some() {
-            true => unique_columns(def),
-            false => ColumnSet::EMPTY,
-        };
-        // A reference may wait for its key.
-        let writes = def.columns.iter().all(|column| column.reference.is_none());
-        let mut parts = Vec::new();
-        for (column, about) in def.columns.iter().enumerate() {
-            if !writes || managed.contains(&Some(column)) || has_time(about) || unique.has(column) {
-                parts.push(Part::Other(column));
-            } else if let Some(Part::Plain(columns)) = parts.last_mut() {
-                columns.end = column + 1;
-            } else {
-                parts.push(Part::Plain(column..column + 1));
-            }
-        }
-        Inserts {
-            all: def.all(),
-            parts,
-            writes,
-            last: None,
-        }
-    }
 }
 
 fn one<E: Entity>(
@@ -118,115 +56,6 @@ fn one<E: Entity>(
         (Status::Stored, Mark::Restore) if is_trashed::<E>(core, slot) => update(Operation::Restore, frozen),
         (Status::Stored, _) => update(Operation::Update, frozen),
     }
-}
-
-fn insert<E: Entity>(core: &Core, at: Place, entity: &E, inserts: &mut Inserts, frozen: &mut Frozen) -> Result<()> {
-    let def = E::TABLE;
-    let now = frozen.now;
-    let (first_value, first_pending) = (frozen.values.len(), frozen.pending.len());
-    let mut columns = inserts.all;
-    let (mut managed, mut kept) = (ColumnSet::EMPTY, ColumnSet::EMPTY);
-    let mut made = Made::default();
-    let mut key = Value::Null;
-    let writes = inserts.writes;
-    let start = frozen.rows.end();
-    let is_first = inserts.last.is_none();
-    let more = frozen.more;
-    if is_first && writes {
-        frozen.rows.reserve(def.columns.len(), more + 1);
-    }
-    for part in &inserts.parts {
-        let column = match part {
-            Part::Plain(columns) => {
-                frozen.rows.columns(entity, columns.clone())?;
-                continue;
-            }
-            Part::Other(column) => *column,
-        };
-        let about = &def.columns[column];
-        if column == def.id {
-            if entity.key().is_unset() {
-                made.key = true;
-                managed.insert(column);
-                match (E::Key::generate(), &mut frozen.queueing) {
-                    (Some(made), _) => key = encode_key(&made, about)?,
-                    (None, Some(queueing)) => key = number(about, queueing.keys.next(def, more)?),
-                    (None, None) => {
-                        columns.remove(column);
-                        continue;
-                    }
-                }
-            } else {
-                key = entity.encode(column)?;
-            }
-            if writes {
-                // The entity gets it from the change.
-                frozen.rows.push(&key)?;
-            } else {
-                kept.insert(column);
-                frozen.values.push(key.clone());
-            }
-            continue;
-        }
-        let value = if Some(column) == def.version {
-            managed.insert(column);
-            number(about, 1)
-        } else if (Some(column) == def.created_at || Some(column) == def.updated_at) && is_unset_time(entity, column) {
-            managed.insert(column);
-            made.created_at |= Some(column) == def.created_at;
-            made.updated_at |= Some(column) == def.updated_at;
-            datetime(now, about)
-        } else if about.reference.is_some()
-            && let Some(handle) = entity.pending(column)
-        {
-            managed.insert(column);
-            made.reference = true;
-            reference(core, about, column, handle, frozen)?
-        } else {
-            if has_time(about) {
-                managed.insert(column);
-            }
-            entity.encode(column)?
-        };
-        if writes {
-            frozen.rows.push(&value)?;
-        }
-        kept.insert(column);
-        frozen.values.push(value);
-    }
-    let written = start..frozen.rows.end();
-    frozen.rows.finish(&written);
-    if is_first && more > 0 {
-        frozen.rows.reserve_like(&written, more);
-        frozen.values.reserve(more * (frozen.values.len() - first_value));
-    }
-    let shape = match inserts.last {
-        Some((last, shape)) if last == made && !made.reference => shape,
-        _ => {
-            let shape = frozen.shapes.add(Shape {
-                columns,
-                kept,
-                beside: ColumnSet::EMPTY,
-                managed,
-            });
-            inserts.last = Some((made, shape));
-            shape
-        }
-    };
-    frozen.changes.push(Change {
-        place: at,
-        def,
-        operation: Operation::Insert,
-        key,
-        version: None,
-        shape,
-        values: Extent::from(first_value, frozen.values.len() - first_value, 0, 0),
-        written,
-        // Events of an insert have no values.
-        told: false,
-        pending: first_pending..frozen.pending.len(),
-    });
-    Ok(())
 }
 
 fn update<E: Entity>(
@@ -434,16 +263,10 @@ fn managed_columns(def: &TableDef, operation: Operation, mark: Mark) -> ColumnSe
     set
 }
 
-/// The columns of all unique indexes.
-pub(super) fn unique_columns(def: &TableDef) -> ColumnSet {
-    let unique = def.indexes.iter().filter(|index| index.unique);
-    unique.fold(ColumnSet::EMPTY, |set, index| set.union(&ColumnSet::of(index.columns)))
-}
-
 /// What others may wait for a deleted row to give up: its unique values, and its references within a circle of
 /// tables.
 pub(super) fn given_up(def: &TableDef) -> ColumnSet {
-    let mut set = unique_columns(def);
+    let mut set = def.unique_columns();
     for (column, about) in def.columns.iter().enumerate() {
         if about
             .reference
@@ -470,48 +293,6 @@ fn leads_to(from: &TableDef, to: &TableDef, seen: &mut Vec<&'static str>) -> boo
         .any(|next| leads_to(next, to, seen))
 }
 
-/// The value of a reference that waits for another entity: its key if it has one, else a place to fill.
-fn reference(
-    core: &Core,
-    about: &'static ColumnDef,
-    column: usize,
-    handle: RawHandle,
-    frozen: &mut Frozen,
-) -> Result<Value> {
-    let table = about.reference.map(|reference| (reference.table)());
-    let registered = table.and_then(|def| core.runtime.named(def.name));
-    let (Some(def), Some((index, registered))) = (table, registered) else {
-        let table = table.map_or(about.table, |def| def.name);
-        return Err(Error::new(ErrorKind::NotRegistered { table }));
-    };
-    if handle.session != core.id {
-        return Err(about.misfit(&Value::Null, "the reference holds a handle of another session"));
-    }
-    match (registered.ops.key_of)(core, handle) {
-        None => Err(about.misfit(
-            &Value::Null,
-            format!(
-                "the {} that the reference waits for was deleted or left the session",
-                def.name
-            ),
-        )),
-        Some(key) if !key.is_null() => Ok(key),
-        Some(_) => {
-            let target = Place {
-                table: index,
-                slot: handle.slot,
-            };
-            frozen.pending.push(Pending {
-                column,
-                target,
-                value: frozen.values.len(),
-                nullable: about.nullable,
-            });
-            Ok(Value::Null)
-        }
-    }
-}
-
 /// The key of the entity of a handle: `None` when it is gone or goes with this flush, NULL when it is not inserted
 /// yet.
 pub(super) fn key_of<E: Entity>(core: &Core, handle: RawHandle) -> Option<Value> {
@@ -529,62 +310,6 @@ pub(super) fn key_of<E: Entity>(core: &Core, handle: RawHandle) -> Option<Value>
         Status::New => Some(Value::Null),
         Status::Stored => entity.encode(E::TABLE.id).ok(),
     }
-}
-
-fn encode_key<K: Key>(key: &K, about: &'static ColumnDef) -> Result<Value> {
-    key.encode(about)
-}
-
-/// Whether a timestamp was left as it is by default: NULL, or the epoch that chrono's types default to.
-fn is_unset_time<E: Entity>(entity: &E, column: usize) -> bool {
-    let epoch = CivilDateTime {
-        date: CivilDate {
-            year: 1970,
-            month: 1,
-            day: 1,
-        },
-        ..CivilDateTime::default()
-    };
-    match entity.encode(column) {
-        Ok(Value::Null) => true,
-        Ok(Value::DateTime(at)) => at == epoch,
-        Ok(_) => false,
-        // The zero date that the crate's own type defaults to cannot be encoded.
-        Err(_) => true,
-    }
-}
-
-fn has_time(about: &ColumnDef) -> bool {
-    matches!(about.sql, SqlType::DateTime { .. } | SqlType::Time { .. })
-}
-
-fn datetime(at: CivilDateTime, about: &ColumnDef) -> Value {
-    match about.sql {
-        SqlType::DateTime { digits } => Value::DateTime(at.cut(digits)),
-        _ => Value::DateTime(at),
-    }
-}
-
-fn number(about: &ColumnDef, number: u64) -> Value {
-    match about.sql {
-        SqlType::Integer { signed: true, .. } => Value::Int(i64::try_from(number).unwrap_or(i64::MAX)),
-        _ => Value::UInt(number),
-    }
-}
-
-/// The version after this one.
-fn successor(version: &Value, about: &'static ColumnDef) -> Result<Value> {
-    let SqlType::Integer { bytes, signed } = about.sql else {
-        return Ok(version.clone());
-    };
-    let bits = u32::from(bytes) * 8 - u32::from(signed);
-    let most = if bits >= 64 { u64::MAX } else { (1 << bits) - 1 };
-    let next = match version {
-        Value::UInt(v) if *v < most => Some(Value::UInt(v + 1)),
-        Value::Int(v) if u64::try_from(*v).map_or(true, |v| v < most) => Some(Value::Int(v + 1)),
-        _ => None,
-    };
-    next.ok_or_else(|| about.misfit(version, "the version cannot be counted further"))
 }
 
 /// How an error names the entity of a change.

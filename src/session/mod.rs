@@ -1,7 +1,7 @@
 //! Sessions: one unit of work each, with identity map, snapshots, hooks and flush.
 //!
 //! The way of a change: `core`, `arena` and `snapshots` hold entities and notice what is touched; `flush` leads it:
-//! `prepare` collects them, `before` runs the before-hooks, `changes` freezes what is to be written, `ties` and `plan`
+//! `prepare` collects them, `before` runs the before-hooks, `changes` and `inserts` freeze what is to be written, `ties` and `plan`
 //! order it, `run` and `execute` run it with the texts of `sql` in the ways of `strategy`, `accept` brings it back into
 //! memory, `after` and `publish` tell of it; `queue` writes it down instead, for later; `stale` names the rows that an
 //! optimistic lock found changed. `ops` are the few functions that know an entity's type.
@@ -20,6 +20,8 @@ mod find;
 mod flush;
 mod frozen;
 mod hook;
+mod inserts;
+mod managed;
 mod ops;
 mod plan;
 mod prepare;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::changes::{given_up, unique_columns};
+use super::changes::given_up;
 use super::core::Place;
 use super::frozen::{Change, Frozen};
 use super::plan::Tie;
@@ -87,14 +87,14 @@ fn references(frozen: &Frozen, found: &mut Found) {
 /// Whether any row is deleted or leaves a unique value behind: without that nothing can collide in order.
 fn gives_something_up(frozen: &Frozen) -> bool {
     frozen.changes.iter().any(|change| {
-        change.is_delete() || (!change.is_insert() && frozen.shape(change).columns.meets(&unique_columns(change.def)))
+        change.is_delete() || (!change.is_insert() && frozen.shape(change).columns.meets(&change.def.unique_columns()))
     })
 }
 
 /// Whether any row takes a key or a unique value.
 fn takes_something(frozen: &Frozen) -> bool {
     frozen.changes.iter().any(|change| {
-        change.is_insert() || (!change.is_delete() && frozen.shape(change).columns.meets(&unique_columns(change.def)))
+        change.is_insert() || (!change.is_delete() && frozen.shape(change).columns.meets(&change.def.unique_columns()))
     })
 }
 

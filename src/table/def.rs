@@ -338,6 +338,12 @@ impl TableDef {
         ColumnSet::first(self.columns.len())
     }
 
+    /// The columns of all unique indexes.
+    pub(crate) fn unique_columns(&self) -> ColumnSet {
+        let unique = self.indexes.iter().filter(|index| index.unique);
+        unique.fold(ColumnSet::EMPTY, |set, index| set.union(&ColumnSet::of(index.columns)))
+    }
+
     /// The columns that no event ever shows: timestamps, version and soft-delete mark
     /// (DESIGN.md, section 6).
     pub(crate) fn internal(&self) -> ColumnSet {
