@@ -17,6 +17,8 @@ pub(crate) struct Link {
     transport: Box<dyn Transport>,
     pool: Arc<str>,
     broken: bool,
+    /// Answers that come before the next command's, and are nobody's.
+    owed: usize,
     last_used: Instant,
     io_timeout: Duration,
     read_timeout: Duration,
@@ -29,6 +31,7 @@ impl Link {
             transport: Box::new(transport),
             pool: Arc::clone(pool),
             broken: false,
+            owed: 0,
             last_used: Instant::now(),
             io_timeout,
             read_timeout: io_timeout,
@@ -42,7 +45,7 @@ impl Link {
 
     /// Whether it must not be used any more.
     pub(crate) fn is_broken(&self) -> bool {
-        self.broken
+        self.broken || self.owed > 0
     }
 
     /// How long ago it was used.
@@ -60,6 +63,14 @@ impl Link {
         let mut replies = Vec::with_capacity(commands.count());
         self.run_into(commands, block, &mut replies)?;
         Ok(replies)
+    }
+
+    /// Asks the server for an answer that nobody waits for: the commands that follow soon find it awake.
+    pub(crate) fn wake(&mut self) -> Result<(), Failure> {
+        self.send(&Commands::one(&[b"PING"]), Duration::ZERO)?;
+        self.broken = false;
+        self.owed += 1;
+        Ok(())
     }
 
     /// As [`run`](Link::run), with something that is done while the server is at work.
@@ -125,6 +136,7 @@ impl Link {
     /// Takes the answers to so many commands that were begun.
     pub(crate) fn take_reading(&mut self, commands: usize) -> Result<(Vec<Reply>, Read), Failure> {
         let mut replies = Vec::with_capacity(commands);
+        self.take_owed()?;
         for _ in 1..commands {
             replies.push(self.receive()?);
         }
@@ -162,8 +174,18 @@ impl Link {
         self.transport.receive().map_err(|fault| unread(&self.pool, fault))
     }
 
+    /// Takes the answers that are nobody's. Whatever is wrong with the server, the commands that follow are told.
+    fn take_owed(&mut self) -> Result<(), Failure> {
+        while self.owed > 0 {
+            self.receive()?;
+            self.owed -= 1;
+        }
+        Ok(())
+    }
+
     /// Takes the answers to all commands that were sent.
     fn receive_all(&mut self, count: usize, replies: &mut Vec<Reply>) -> Result<(), Failure> {
+        self.take_owed()?;
         for _ in 0..count {
             replies.push(self.receive()?);
         }

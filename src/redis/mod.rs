@@ -27,6 +27,6 @@ pub(crate) use failure::{Failure, Refusal};
 pub(crate) use link::Link;
 pub use options::RedisOptions;
 pub(crate) use pack::{Commands, Scattered};
-pub(crate) use pool::RedisPool;
+pub(crate) use pool::{RedisPool, SharedLink};
 pub(crate) use reply::Reply;
 pub(crate) use script::{Script, lua};

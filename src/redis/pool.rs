@@ -179,10 +179,25 @@ impl RedisPool {
         }
     }
 
+    /// A shared connection whose server is [waking up](Link::wake); `None` when the connection turned out to be dead.
+    pub(crate) fn wake(&self) -> Result<Option<SharedLink>> {
+        let mut link = self.get()?;
+        Ok(link.wake().is_ok().then_some(link))
+    }
+
     /// Does something with a shared connection that may be done twice. When the connection turns out
     /// to be dead, as all are after the server was restarted, it is done again with a new one.
-    pub(crate) fn with<T>(&self, mut work: impl FnMut(&mut Link) -> Result<T, Failure>) -> Result<T> {
-        let mut link = self.get()?;
+    pub(crate) fn with<T>(&self, work: impl FnMut(&mut Link) -> Result<T, Failure>) -> Result<T> {
+        self.with_link(None, work)
+    }
+
+    /// As [`with`](RedisPool::with), at first with this connection.
+    pub(crate) fn with_link<T>(
+        &self,
+        link: Option<SharedLink>,
+        mut work: impl FnMut(&mut Link) -> Result<T, Failure>,
+    ) -> Result<T> {
+        let mut link = link.map_or_else(|| self.get(), Ok)?;
         match work(&mut link) {
             Err(Failure::Broken { .. }) => {
                 drop(link);

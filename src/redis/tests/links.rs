@@ -6,7 +6,7 @@ use headwater_testkit::Proxy;
 
 use super::{client_id, ping};
 use crate::redis::testing::{Over, database, private, until};
-use crate::redis::{Commands, Failure, Reply};
+use crate::redis::{Commands, Failure, Reply, Scattered};
 
 #[test]
 fn a_connection_is_used_again_and_a_broken_one_is_not() {
@@ -27,6 +27,48 @@ fn a_connection_is_used_again_and_a_broken_one_is_not() {
         pool.with(|link| link.ask(&ping())).unwrap(),
         Reply::Status("PONG".into())
     );
+}
+
+#[test]
+fn who_wakes_the_server_gets_only_the_answers_to_the_rest() {
+    let database = database();
+    let pool = Over::of(module_path!()).pool(database.redis_url());
+    let awake = || pool.wake().unwrap().unwrap();
+    let set = Commands::one(&[b"SET", b"key", b"value"]);
+    assert_eq!(awake().run(&set).unwrap(), [Reply::Status("OK".into())]);
+    let mut scattered = Scattered::new();
+    scattered.commands().begin(2).arg("GET").arg("key");
+    let mut link = awake();
+    link.wake().unwrap();
+    let mut meanwhile = false;
+    let replies = link.run_scattered(&scattered, || meanwhile = true).unwrap();
+    assert_eq!(replies, [Reply::Bytes(b"value".to_vec())]);
+    assert!(meanwhile && !link.is_broken());
+    let none = Commands::one(&[b"XREAD", b"STREAMS", b"none", b"0"]);
+    let (replies, read) = awake().run_reading(&none, Duration::ZERO).unwrap();
+    assert!(replies.is_empty() && read.unwrap().is_empty());
+}
+
+#[test]
+fn a_link_whose_answer_nobody_took_is_not_given_back() {
+    let database = database();
+    let pool = Over::of(module_path!()).pool(database.redis_url());
+    let first = client_id(&mut pool.get().unwrap());
+    let link = pool.wake().unwrap().unwrap();
+    assert!(link.is_broken());
+    drop(link);
+    assert_ne!(client_id(&mut pool.get().unwrap()), first);
+}
+
+#[test]
+fn a_woken_link_that_breaks_is_replaced() {
+    let database = database();
+    let proxy = Proxy::start(database.redis_url()).unwrap();
+    let pool = Over::of(module_path!()).pool(&proxy.url_like(database.redis_url()).unwrap());
+    let link = pool.wake().unwrap();
+    proxy.cut();
+    let answer = pool.with_link(link, |link| link.ask(&ping()));
+    assert_eq!(answer.unwrap(), Reply::Status("PONG".into()));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use super::prepare::{self, Prepared};
 use super::rows::Rows;
 use super::run::execute_all;
 use crate::error::{Error, ErrorKind, Result};
-use crate::redis::{Failure, Reply, Scattered};
+use crate::redis::{Failure, RedisPool, Reply, Scattered, SharedLink};
 use crate::runtime::{QueueSettings, Registered, Runtime};
 use crate::step::Step;
 use crate::stream::Wire;
@@ -49,6 +49,9 @@ impl Queueing {
     }
 }
 
+/// From this many changes on, writing the statements takes longer than waking a server that has nothing to do.
+const MANY: usize = 256;
+
 /// Queues what changed.
 pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
     if core.transaction.is_some() {
@@ -65,6 +68,15 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
     }) = prepare::prepare(core, Some(Queueing::new(&runtime, settings)))?
     else {
         return Ok(FlushReport::default());
+    };
+    let pool = runtime
+        .redis
+        .get(settings.redis)
+        .ok_or_else(|| Error::config("the Redis pool of the queue is gone"))?;
+    let link = if frozen.changes.len() >= MANY {
+        pool.wake().map_err(not_taken)?
+    } else {
+        None
     };
     let mut recorders = Recorders::new(settings.wire);
     describe::touches(core, &frozen, &mut recorders)?;
@@ -88,7 +100,7 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
     let (early, rest) = split_early(plan, &frozen);
     let mut accepted = None;
     let meanwhile = || accepted = Some(accept(core, &early));
-    if let Err(error) = enqueue(&runtime, settings, &operations, &frozen.rows, meanwhile) {
+    if let Err(error) = enqueue(pool, link, &operations, &frozen.rows, meanwhile) {
         if accepted.is_some() {
             take_back_all(core, &frozen, &early);
         }
@@ -115,8 +127,8 @@ fn failed(failed: Failed) -> Error {
 /// are given again, and the consumer knows them by their ids. `meanwhile` is done once, while Redis is at work; it is not
 /// when the first try could not send, whatever becomes of the second.
 fn enqueue(
-    runtime: &Runtime,
-    settings: &QueueSettings,
+    pool: &RedisPool,
+    link: Option<SharedLink>,
     operations: &[(String, Vec<Piece>)],
     rows: &Rows,
     meanwhile: impl FnOnce(),
@@ -138,12 +150,8 @@ fn enqueue(
     if framed {
         commands.commands().push(&[b"EXEC"]);
     }
-    let pool = runtime
-        .redis
-        .get(settings.redis)
-        .ok_or_else(|| Error::config("the Redis pool of the queue is gone"))?;
     let mut meanwhile = Some(meanwhile);
-    pool.with(|link| {
+    pool.with_link(link, |link| {
         let meanwhile = meanwhile.take();
         let meanwhile = || meanwhile.into_iter().for_each(|work| work());
         for reply in link.run_scattered(&commands, meanwhile)? {
@@ -160,12 +168,17 @@ fn enqueue(
         }
         Ok(())
     })
-    .map_err(|error| match error.into_kind() {
+    .map_err(not_taken)
+}
+
+/// An error of the server that holds the queue, as what it is about.
+fn not_taken(error: Error) -> Error {
+    match error.into_kind() {
         ErrorKind::Redis { pool, message, source } => Error::new(ErrorKind::Redis {
             pool,
             message: format!("the queue `{QUEUE}` did not take the operation: {message}"),
             source,
         }),
         other => Error::new(other),
-    })
+    }
 }
