@@ -34,7 +34,7 @@ pub(crate) fn cases() -> Vec<Case> {
 const EVENTS: Stream = Stream::new("BenchEvents");
 const BARE: &str = "BareEvents";
 
-/// [`User`] with a stream.
+/// The benches' row, with a stream.
 #[derive(Debug, Clone, Default, PartialEq, Table)]
 #[table(name = "bench_users", stream(EVENTS))]
 struct Published {

@@ -1,6 +1,7 @@
 //! Rounds in which the sides take turns, and the table of what came out.
 
 use std::fmt::Write;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::case::{Case, Goal, Started};
@@ -8,6 +9,8 @@ use super::world::World;
 
 /// How long one side works at a time.
 const SLICE: Duration = Duration::from_millis(1);
+/// How often a case is set up anew.
+const STARTS: usize = 5;
 /// How long each side works in a round.
 const ROUND: Duration = Duration::from_millis(40);
 
@@ -55,9 +58,49 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Measures a case. In a round the sides take turns in short slices, so that what disturbs one disturbs all.
+///
+/// The rounds are spread over several starts, since one connection may be slower than another for as long as it is open.
 pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&Case, &mut Started)) -> Outcome {
-    let mut started = case.start(world);
-    add(case, &mut started);
+    let starts = rounds.min(STARTS);
+    let mut names = Vec::new();
+    let mut times: Vec<Vec<f64>> = Vec::new();
+    for start in 0..starts {
+        let mut started = case.start(world);
+        add(case, &mut started);
+        names = started.sides.iter().map(|(name, _)| *name).collect();
+        times.resize_with(names.len(), Vec::new);
+        let rounds = rounds * start / starts..rounds * (start + 1) / starts;
+        run(case.goal, world, started, rounds, &mut times);
+    }
+    let against = |other: usize, of: &dyn Fn(f64, f64) -> f64| {
+        median(
+            times[0]
+                .iter()
+                .zip(&times[other])
+                .map(|(&own, &other)| of(own, other))
+                .collect(),
+        )
+    };
+    let ratio = |own: f64, other: f64| own / other;
+    let reached = match case.goal {
+        Goal::Ratio(_) => against(1, &ratio),
+        Goal::Within(_) => median(times[0].clone()),
+        Goal::Beyond(_) => against(1, &|own, other| own - other),
+    };
+    let sides = names.into_iter().enumerate().map(|(i, name)| {
+        let time = Duration::from_secs_f64(median(times[i].clone()) / 1e9);
+        (name, time, against(i, &ratio))
+    });
+    Outcome {
+        name: case.name.clone(),
+        goal: case.goal,
+        sides: sides.collect(),
+        reached,
+    }
+}
+
+/// These rounds of a case that is set up: of each side the middle time of a slice.
+fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, times: &mut [Vec<f64>]) {
     if let Some(fresh) = &mut started.fresh {
         fresh();
     }
@@ -67,17 +110,16 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
     });
     world.pin(started.database.as_ref(), started.redis_apart);
     let mut slices: Vec<u64> = started.sides.iter_mut().map(|(_, side)| calibrate(side)).collect();
-    if let (Goal::Beyond(_), Some(&most)) = (case.goal, slices.iter().max()) {
+    if let (Goal::Beyond(_), Some(&most)) = (goal, slices.iter().max()) {
         // They do nearly the same, and as often: the first after the other side's find the caches full of that.
         slices.fill(most);
     }
     // A small difference of two times needs more of them.
-    let long = match case.goal {
+    let long = match goal {
         Goal::Beyond(_) => 2 * ROUND,
         _ => ROUND,
     };
-    let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(rounds); started.sides.len()];
-    for round in 0..rounds {
+    for round in rounds {
         if let Some(fresh) = &mut started.fresh {
             fresh();
         }
@@ -98,31 +140,6 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
         for (at, slice_times) in slice_times.into_iter().enumerate() {
             times[at].push(median(slice_times));
         }
-    }
-    let against = |other: usize, of: &dyn Fn(f64, f64) -> f64| {
-        median(
-            times[0]
-                .iter()
-                .zip(&times[other])
-                .map(|(&own, &other)| of(own, other))
-                .collect(),
-        )
-    };
-    let ratio = |own: f64, other: f64| own / other;
-    let reached = match case.goal {
-        Goal::Ratio(_) => against(1, &ratio),
-        Goal::Within(_) => median(times[0].clone()),
-        Goal::Beyond(_) => against(1, &|own, other| own - other),
-    };
-    let sides = started.sides.iter().enumerate().map(|(i, (name, _))| {
-        let time = Duration::from_secs_f64(median(times[i].clone()) / 1e9);
-        (*name, time, against(i, &ratio))
-    });
-    Outcome {
-        name: case.name.clone(),
-        goal: case.goal,
-        sides: sides.collect(),
-        reached,
     }
 }
 

@@ -65,7 +65,8 @@ impl Link {
         Ok(replies)
     }
 
-    /// Asks the server for an answer that nobody waits for: the commands that follow soon find it awake.
+    /// Asks the server for an answer that is taken with those to the next commands: they find it awake if they follow
+    /// soon.
     pub(crate) fn wake(&mut self) -> Result<(), Failure> {
         self.send(&Commands::one(&[b"PING"]), Duration::ZERO)?;
         self.broken = false;
@@ -216,6 +217,7 @@ impl std::fmt::Debug for Link {
         f.debug_struct("Link")
             .field("pool", &self.pool)
             .field("broken", &self.broken)
+            .field("owed", &self.owed)
             .finish_non_exhaustive()
     }
 }

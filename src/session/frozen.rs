@@ -175,7 +175,20 @@ impl Change {
         })
     }
 
-    /// Column, old and new value of what an update's event shows. They move out of the frozen values, but for those that
+    /// Column, old and new value of what an update's event shows.
+    pub(super) fn shown_values<'a>(
+        &self,
+        shown: &'a [Shown],
+        values: &'a [Value],
+    ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
+        let (new, old) = (self.new_values().start, self.old_values().start);
+        shown.iter().map(move |shown| {
+            let value = |start: usize| values[start + shown.place].clone();
+            (shown.column, value(old), value(new))
+        })
+    }
+
+    /// The same. They move out of the frozen values, but for those that
     /// the entity gets back.
     #[inline]
     pub(super) fn take_shown<'a>(
@@ -284,16 +297,7 @@ impl Frozen {
 
     /// Column, old and new value of what an update changed, without the columns that no event shows.
     pub(crate) fn visible(&self, change: &Change) -> Vec<(usize, Value, Value)> {
-        let value = |start: usize, place: usize| self.values[start + place].clone();
-        let shown = change.shown(self.shape(change));
-        shown
-            .map(|Shown { place, column, .. }| {
-                (
-                    column,
-                    value(change.old_values().start, place),
-                    value(change.new_values().start, place),
-                )
-            })
-            .collect()
+        let shown: Vec<Shown> = change.shown(self.shape(change)).collect();
+        change.shown_values(&shown, &self.values).collect()
     }
 }

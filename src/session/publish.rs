@@ -67,6 +67,11 @@ impl<'a> Alike<'a> {
         }
     }
 
+    /// Whether no event of them needs a transaction.
+    fn are_background(&self) -> bool {
+        self.streams.iter().all(|routed| routed.outbox.is_none())
+    }
+
     fn has(&self, change: &Change) -> bool {
         self.shape == change.shape && self.operation == change.operation
     }
@@ -129,11 +134,11 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
         while let Some(first) = rest.first().map(|&i| &changes[i]) {
             let alike = Alike::of(table, first, shapes.of(first));
             let count = rest.iter().take_while(|&&i| alike.has(&changes[i])).count();
-            let (these, others) = rest.split_at(count);
+            let (these, later) = rest.split_at(count);
             let these = these.iter().map(|&i| &changes[i]);
             match alike.streams.as_slice() {
                 [] => {}
-                [routed] if routed.outbox.is_none() => events.add_background(table, &alike, routed, these, values),
+                _ if alike.are_background() => events.add_background(table, &alike, these, values),
                 streams => {
                     for change in these {
                         shown.clear();
@@ -142,7 +147,7 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
                     }
                 }
             }
-            rest = others;
+            rest = later;
         }
     }
     Ok(events)
@@ -170,30 +175,33 @@ impl Events {
         events
     }
 
-    /// Adds the events of changes alike for the one stream that hears of them.
+    /// Adds the events of changes alike for background streams, one stream after the other. The last one takes the values.
     fn add_background<'a>(
         &mut self,
         table: &Registered,
         alike: &Alike<'_>,
-        routed: &Routed,
-        changes: impl ExactSizeIterator<Item = &'a Change>,
+        changes: impl ExactSizeIterator<Item = &'a Change> + Clone,
         values: &mut [Value],
     ) {
-        let Some(facts) = self.background.get_mut(routed.sender) else {
-            return;
-        };
-        let columns = alike.shown.iter().map(|shown| shown.column);
-        facts.begin(
-            &routed.publication.stream,
-            table.def,
-            alike.flush,
-            columns,
-            changes.len(),
-        );
-        for change in changes {
-            let values = change.take_shown(&alike.shown, values);
-            let added = facts.event(&change.key, values.map(|(_, old, new)| (old, new)));
-            self.problems.extend(added.err());
+        for (n, routed) in (1..).zip(&alike.streams) {
+            let Some(facts) = self.background.get_mut(routed.sender) else {
+                continue;
+            };
+            let columns = alike.shown.iter().map(|shown| shown.column);
+            facts.begin(
+                &routed.publication.stream,
+                table.def,
+                alike.flush,
+                columns,
+                changes.len(),
+            );
+            for change in changes.clone() {
+                let added = match n == alike.streams.len() {
+                    true => facts.event(&change.key, change.take_shown(&alike.shown, values)),
+                    false => facts.event(&change.key, change.shown_values(&alike.shown, values)),
+                };
+                self.problems.extend(added.err());
+            }
         }
     }
 
@@ -219,7 +227,7 @@ impl Events {
             } else if let Some(facts) = self.background.get_mut(routed.sender) {
                 let columns = values.iter().map(|(column, ..)| *column);
                 facts.begin(&routed.publication.stream, table.def, flush, columns, 1);
-                let added = facts.event(key, values.iter().map(|(_, old, new)| (old.clone(), new.clone())));
+                let added = facts.event(key, values.iter().cloned());
                 self.problems.extend(added.err());
             }
         }

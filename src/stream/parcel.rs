@@ -60,8 +60,10 @@ impl Facts {
         columns: impl ExactSizeIterator<Item = usize> + Clone,
         events: usize,
     ) {
+        let end = self.keys.len();
         let is_alike = |group: &Group| {
-            std::ptr::eq(group.stream, stream)
+            group.keys.end == end
+                && std::ptr::eq(group.stream, stream)
                 && std::ptr::eq(group.table, table)
                 && group.flush == flush
                 && group.columns.iter().copied().eq(columns.clone())
@@ -76,24 +78,25 @@ impl Facts {
             table,
             flush,
             columns: columns.collect(),
-            keys: self.keys.len()..self.keys.len(),
+            keys: end..end,
             values: self.values.len(),
         });
     }
 
-    /// Adds the event of a row, with the old and the new value of each column.
+    /// Adds the event of a row, with the old and the new value of each column that it has in common with the others.
     ///
     /// # Errors
     ///
     /// A [`Malformed`](crate::ErrorKind::Malformed) error for a text of more than 4 GiB, which no event holds.
     #[inline]
-    pub(crate) fn event(&mut self, key: &Value, values: impl Iterator<Item = (Value, Value)>) -> Result<()> {
+    pub(crate) fn event(&mut self, key: &Value, values: impl Iterator<Item = (usize, Value, Value)>) -> Result<()> {
         let Some(group) = self.groups.last_mut() else {
+            debug_assert!(false, "`begin` says what the event has in common with others");
             return Ok(());
         };
         let start = self.values.len();
         let mut longest = 0;
-        for (old, new) in values {
+        for (_, old, new) in values {
             longest = longest.max(length(&old)).max(length(&new));
             self.values.push(old);
             self.values.push(new);

@@ -9,6 +9,7 @@ mod hooks;
 mod keys;
 mod recorder;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 pub(crate) use self::hooks::after_queued;
@@ -49,8 +50,9 @@ impl Queueing {
     }
 }
 
-/// From this many changes on, writing the statements takes longer than waking a server that has nothing to do.
-const MANY: usize = 256;
+/// For fewer changes, writing the statements takes less time than waking a server that has nothing to do; for more, so
+/// long that it is asleep again.
+const WAKES: RangeInclusive<usize> = 256..=10_000;
 
 /// Queues what changed.
 pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
@@ -73,7 +75,7 @@ pub(super) fn flush_async(core: &mut Core) -> Result<FlushReport> {
         .redis
         .get(settings.redis)
         .ok_or_else(|| Error::config("the Redis pool of the queue is gone"))?;
-    let link = if frozen.changes.len() >= MANY {
+    let link = if WAKES.contains(&frozen.changes.len()) {
         pool.wake().map_err(not_taken)?
     } else {
         None

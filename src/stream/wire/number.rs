@@ -248,6 +248,12 @@ mod tests {
                 check(999_999.0 - number / by);
             }
         }
+        for sixteenths in 0..16_000_000u32 {
+            if sixteenths % 97 == 0 {
+                check(f64::from(sixteenths) / 16.0);
+                check((f64::from(sixteenths) / 16.0).next_up());
+            }
+        }
         assert_eq!(few_digits(0.3), Some((0, 3000)));
         assert_eq!(few_digits(0.1 + 0.2), None);
         assert_eq!(few_digits(12.25), Some((12, 2500)));
