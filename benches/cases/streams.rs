@@ -11,7 +11,7 @@ use mysql::prelude::Queryable;
 use super::update;
 use crate::support::case::{Case, Goal, Side, Started, side};
 use crate::support::pin;
-use crate::support::users::{Status, fill};
+use crate::support::users::{Status, User, fill};
 use crate::support::world::World;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -36,7 +36,7 @@ const BARE: &str = "BareEvents";
 
 /// The benches' row, with a stream.
 #[derive(Debug, Clone, Default, PartialEq, Table)]
-#[table(name = "bench_users", stream(EVENTS))]
+#[table(name = "bench_published", stream(EVENTS))]
 struct Published {
     #[column(id)]
     id: u64,
@@ -48,21 +48,6 @@ struct Published {
     active: bool,
 }
 impl Entity for Published {}
-
-/// The same without, in a table of its own.
-#[derive(Debug, Clone, Default, PartialEq, Table)]
-#[table(name = "bench_quiet")]
-struct Quiet {
-    #[column(id)]
-    id: u64,
-    name: String,
-    email: String,
-    status: Status,
-    age: Option<u32>,
-    balance: Option<f64>,
-    active: bool,
-}
-impl Entity for Quiet {}
 
 /// As long as the event of an update of two columns.
 fn payload(n: usize) -> Vec<u8> {
@@ -138,26 +123,26 @@ fn ulid(n: u64) -> [u8; 26] {
 /// All rows to the same value, with the stream and without. Both over the same connection: on two, the same flush takes
 /// up to 20 us longer on one of them, for as long as it is open.
 fn with_stream(world: &World, rows: u64) -> Started {
-    let mut site = world.site_of::<Published>();
+    let mut site = world.site();
     fill(&mut site.bare, 1000);
     site.engine = Engine::builder()
         .mysql(site.database.mysql_url())
         .redis(site.database.redis_url())
         .entity::<Published>()
-        .entity::<Quiet>()
+        .entity::<User>()
         .build()
         .unwrap();
     let diff = site.engine.schema().diff().unwrap();
     diff.apply().unwrap();
     site.bare
-        .query_drop("INSERT INTO bench_quiet SELECT * FROM bench_users")
+        .query_drop("INSERT INTO bench_published SELECT * FROM bench_users")
         .unwrap();
     let age = |turn: u64| Some(u32::try_from(1000 + turn % 1_000_000).unwrap_or_default());
     let engine = site.engine.clone();
     let mut with = update::headwater(&engine, &site.place, rows, move |user: &mut Published, _, turn| {
         user.age = age(turn)
     });
-    let mut without = update::headwater(&engine, &site.place, rows, move |user: &mut Quiet, _, turn| {
+    let mut without = update::headwater(&engine, &site.place, rows, move |user: &mut User, _, turn| {
         user.age = age(turn)
     });
     let unsynced = Unsynced::on(&site.database);

@@ -8,7 +8,7 @@ use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::Params;
 use crate::query::{Condition, Scope, Select, by_keys};
-use crate::table::{CivilDate, CivilDateTime, Column, ColumnType, Handle, Key, StoredAs, Value};
+use crate::table::{CivilDateTime, Column, ColumnType, Handle, Key, StoredAs, Value};
 
 impl<Phase> Session<Phase> {
     /// A copy of an entity as a new one, which the next flush inserts.
@@ -304,18 +304,10 @@ fn clear_managed<E: Entity>(entity: &mut E) {
         };
         let _ = entity.decode(column, zero);
     }
-    let epoch = CivilDateTime {
-        date: CivilDate {
-            year: 1970,
-            month: 1,
-            day: 1,
-        },
-        ..CivilDateTime::default()
-    };
     for column in [def.created_at, def.updated_at, def.deleted_at].into_iter().flatten() {
         // The epoch is what a timestamp that may not be NULL holds by default, and counts as not set.
         if entity.decode(column, Value::Null).is_err() {
-            let _ = entity.decode(column, Value::DateTime(epoch));
+            let _ = entity.decode(column, Value::DateTime(CivilDateTime::EPOCH));
         }
     }
 }

@@ -188,8 +188,7 @@ impl Change {
         })
     }
 
-    /// The same. They move out of the frozen values, but for those that
-    /// the entity gets back.
+    /// The same. They move out of the frozen values, but for those that the entity gets back.
     #[inline]
     pub(super) fn take_shown<'a>(
         &self,

@@ -6,10 +6,10 @@ use std::ops::Range;
 use super::committed::Operation;
 use super::core::{Core, Place};
 use super::frozen::{Change, Extent, Frozen, Shape, ShapeId};
-use super::managed::{datetime, encode_key, has_time, is_unset_time, number, reference};
+use super::managed::{datetime, has_time, is_unset_time, number, reference};
 use crate::entity::Entity;
 use crate::error::Result;
-use crate::table::{ColumnSet, Key, TableDef, Value};
+use crate::table::{ColumnSet, ColumnType, Key, TableDef, Value};
 
 /// What the inserts of a table have in common.
 pub(super) struct Inserts {
@@ -163,7 +163,7 @@ fn key_of_new<E: Entity>(entity: &E, is_unset: bool, frozen: &mut Frozen) -> Res
         return entity.encode(def.id);
     }
     match (E::Key::generate(), &mut frozen.queueing) {
-        (Some(made), _) => encode_key(&made, about),
+        (Some(made), _) => ColumnType::encode(&made, about),
         (None, Some(queueing)) => Ok(number(about, queueing.keys.next(def, frozen.more)?)),
         (None, None) => Ok(Value::Null),
     }

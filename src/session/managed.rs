@@ -4,7 +4,7 @@ use super::core::{Core, Place};
 use super::frozen::{Frozen, Pending};
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::{CivilDate, CivilDateTime, ColumnDef, Key, RawHandle, SqlType, Value};
+use crate::table::{CivilDateTime, ColumnDef, RawHandle, SqlType, Value};
 
 /// The value of a reference that waits for another entity: its key if it has one, else a place to fill.
 pub(super) fn reference(
@@ -48,24 +48,11 @@ pub(super) fn reference(
     }
 }
 
-/// The key as its column stores it.
-pub(super) fn encode_key<K: Key>(key: &K, about: &'static ColumnDef) -> Result<Value> {
-    key.encode(about)
-}
-
 /// Whether a timestamp was left as it is by default: NULL, or the epoch that chrono's types default to.
 pub(super) fn is_unset_time<E: Entity>(entity: &E, column: usize) -> bool {
-    let epoch = CivilDateTime {
-        date: CivilDate {
-            year: 1970,
-            month: 1,
-            day: 1,
-        },
-        ..CivilDateTime::default()
-    };
     match entity.encode(column) {
         Ok(Value::Null) => true,
-        Ok(Value::DateTime(at)) => at == epoch,
+        Ok(Value::DateTime(at)) => at == CivilDateTime::EPOCH,
         Ok(_) => false,
         // The zero date that the crate's own type defaults to cannot be encoded.
         Err(_) => true,

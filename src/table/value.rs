@@ -218,6 +218,19 @@ impl fmt::Display for CivilTime {
 }
 
 impl CivilDateTime {
+    /// The beginning of 1970, which chrono's types have by default.
+    pub(crate) const EPOCH: Self = CivilDateTime {
+        date: CivilDate {
+            year: 1970,
+            month: 1,
+            day: 1,
+        },
+        hour: 0,
+        minute: 0,
+        second: 0,
+        micros: 0,
+    };
+
     /// The present moment, UTC, in microseconds.
     pub(crate) fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
