@@ -176,3 +176,73 @@ impl From<Vec<Outgoing>> for Parcel {
         Parcel::Packed(events)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{DirtyEvent, fixture};
+
+    const USERS: &Stream = &Stream::new("UserStream");
+    const OTHERS: &Stream = &Stream::new("OtherStream");
+
+    #[test]
+    fn events_have_their_own_keys_and_values_whatever_is_grouped_and_left_out() {
+        let (kept, gone) = (&fixture::TABLE, &fixture::TEXT_TABLE);
+        let (name, _) = fixture::column_of("Name");
+        let texts = |key: u64| {
+            [(
+                name,
+                Value::Text(format!("old {key}")),
+                Value::Text(format!("new {key}")),
+            )]
+        };
+        let mut facts = Facts::default();
+        let mut key = 0;
+        let mut add = |facts: &mut Facts, stream, table, flush, events: u64| {
+            let columns = (flush == FlushType::Update).then_some(name);
+            facts.begin(stream, table, flush, columns.iter().copied(), 1);
+            for _ in 0..events {
+                key += 1;
+                let values = texts(key).into_iter().filter(|_| columns.is_some());
+                facts.event(&Value::UInt(key), values).unwrap();
+            }
+        };
+        add(&mut facts, USERS, kept, FlushType::Update, 2);
+        add(&mut facts, USERS, kept, FlushType::Update, 1);
+        add(&mut facts, USERS, gone, FlushType::Update, 2);
+        facts.retain(|table| std::ptr::eq(table, kept));
+        // The group before is alike, but others stood between.
+        add(&mut facts, USERS, kept, FlushType::Update, 1);
+        add(&mut facts, OTHERS, kept, FlushType::Delete, 2);
+        add(&mut facts, OTHERS, kept, FlushType::Update, 1);
+        assert_eq!(facts.len(), 7);
+        let found: Vec<(String, u64, Vec<String>)> = facts
+            .pack()
+            .iter()
+            .map(|outgoing| {
+                let event = DirtyEvent::from_bytes(&outgoing.payload).unwrap();
+                let values = event.changes.iter().flat_map(|change| [&change.old, &change.new]);
+                let values = values.map(|value| value.as_str().unwrap().to_owned());
+                let key = event.entity_id.as_u64().unwrap();
+                (outgoing.stream.to_string(), key, values.collect())
+            })
+            .collect();
+        let expected = |stream: &str, key: u64, update: bool| {
+            let values = [format!("old {key}"), format!("new {key}")];
+            let values = values.into_iter().filter(|_| update).collect();
+            (stream.to_owned(), key, values)
+        };
+        assert_eq!(
+            found,
+            [
+                expected("UserStream", 1, true),
+                expected("UserStream", 2, true),
+                expected("UserStream", 3, true),
+                expected("UserStream", 6, true),
+                expected("OtherStream", 7, false),
+                expected("OtherStream", 8, false),
+                expected("OtherStream", 9, true),
+            ]
+        );
+    }
+}
