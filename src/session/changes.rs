@@ -9,22 +9,30 @@ use super::committed::Operation;
 use super::core::{Core, Place};
 use super::frozen::{Change, Extent, Frozen, Shape};
 use super::inserts::{Inserts, insert};
-use super::managed::{datetime, has_time, reference, successor};
+use super::managed::stored;
+use super::updates::{Updates, update};
 use crate::entity::Entity;
 use crate::error::Result;
-use crate::table::{ColumnSet, RawHandle, TableDef, Value, ValueRef};
+use crate::table::{ColumnSet, RawHandle, TableDef, Value};
 
 /// Freezes what is to be written of these entities.
 pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Frozen) -> Result<()> {
     let Some(arena) = core.arena::<E>() else { return Ok(()) };
-    let mut inserts = None;
+    let mut common = Common::default();
     for (at, before) in places.iter().zip(1..) {
         if let Some(place) = arena.slots.get(at.slot as usize) {
             frozen.more = places.len() - before;
-            one(core, arena, *at, place, &mut inserts, frozen)?;
+            one(core, arena, *at, place, &mut common, frozen)?;
         }
     }
     Ok(())
+}
+
+/// What the changes of a table have in common, once there is one.
+#[derive(Default)]
+struct Common {
+    inserts: Option<Inserts>,
+    updates: Option<Updates>,
 }
 
 fn one<E: Entity>(
@@ -32,11 +40,18 @@ fn one<E: Entity>(
     arena: &Arena<E>,
     at: Place,
     place: &Slot<E>,
-    inserts: &mut Option<Inserts>,
+    common: &mut Common,
     frozen: &mut Frozen,
 ) -> Result<()> {
     let original = arena.snapshots.get(place.original);
-    let update = |operation, frozen: &mut Frozen| update(core, at, place, original, operation, frozen);
+    let Common { inserts, updates } = common;
+    let mut update = |operation, frozen: &mut Frozen| {
+        let updates = updates.get_or_insert_with(|| Updates::new(core, at.table, E::TABLE, frozen));
+        match original {
+            Some(original) => update(core, at, place, original, operation, updates, frozen),
+            None => Ok(()),
+        }
+    };
     let delete = |operation, frozen: &mut Frozen| delete(at, original.or(place.entity.as_ref()), operation, frozen);
     let Some(entity) = &place.entity else { return Ok(()) };
     let slot = at.slot;
@@ -56,142 +71,6 @@ fn one<E: Entity>(
         (Status::Stored, Mark::Restore) if is_trashed::<E>(core, slot) => update(Operation::Restore, frozen),
         (Status::Stored, _) => update(Operation::Update, frozen),
     }
-}
-
-fn update<E: Entity>(
-    core: &Core,
-    at: Place,
-    place: &Slot<E>,
-    original: Option<&E>,
-    operation: Operation,
-    frozen: &mut Frozen,
-) -> Result<()> {
-    let def = E::TABLE;
-    let (Some(entity), Some(original)) = (&place.entity, original) else {
-        return Ok(());
-    };
-    let mut differs = entity.diff(original);
-    if differs.has(def.id) {
-        let value = entity.encode(def.id)?;
-        return Err(def.key().misfit(
-            &value,
-            format!("the key of a stored row cannot change (it is {})", original.key()),
-        ));
-    }
-    // These three are this library's to write; what stands in the entity is not a change by itself.
-    for column in [def.version, def.deleted_at.filter(|_| operation != Operation::Update)]
-        .into_iter()
-        .flatten()
-    {
-        differs.remove(column);
-    }
-    let (first_new, first_pending) = (frozen.values.len(), frozen.pending.len());
-    let mut columns = ColumnSet::EMPTY;
-    let mut managed = ColumnSet::EMPTY;
-    let told = frozen.queueing.is_some() || core.runtime.publishes(at.table);
-    // The old values stand behind the new ones, where somebody asks for them: events, or who hands unique values over.
-    let keeps_old = told || def.indexes.iter().any(|index| index.unique);
-    let mut old = std::mem::take(&mut frozen.spare);
-    if frozen.values.capacity() - frozen.values.len() < 2 * def.columns.len() {
-        let left = frozen.changes.capacity() - frozen.changes.len();
-        frozen
-            .values
-            .reserve(left.max(1) * differs.len() * (1 + usize::from(keeps_old)));
-    }
-    let wanted = managed_columns(def, operation, place.mark);
-    for column in differs.union(&wanted).iter() {
-        let about = &def.columns[column];
-        let before = original.encode_ref(column).unwrap_or(ValueRef::Owned(Value::Null));
-        let value = if Some(column) == def.deleted_at && operation == Operation::Trash {
-            datetime(frozen.now, about)
-        } else if Some(column) == def.deleted_at && operation == Operation::Restore {
-            Value::Null
-        } else if Some(column) == def.updated_at && (!differs.has(column) || before.same(&entity.encode_ref(column)?)) {
-            datetime(frozen.now, about)
-        } else if Some(column) == def.version {
-            continue;
-        } else if let Some(handle) = entity.pending(column) {
-            managed.insert(column);
-            reference(core, about, column, handle, frozen)?
-        } else {
-            let value = entity.encode_ref(column)?;
-            // Different in memory, the same as stored: a time finer than its column, 1.0 and 1.00.
-            if value.same(&before) {
-                continue;
-            }
-            value.into_value()
-        };
-        if wanted.has(column) || has_time(about) {
-            managed.insert(column);
-        }
-        columns.insert(column);
-        frozen.values.push(value);
-        if keeps_old {
-            old.push(before.into_value());
-        }
-    }
-    // Nothing but the time of an update that does not take place.
-    let only_time = columns.without(&wanted).is_empty();
-    if operation == Operation::Update && place.mark != Mark::Touch && only_time {
-        frozen.values.truncate(first_new);
-        frozen.pending.truncate(first_pending);
-        old.clear();
-        frozen.spare = old;
-        return Ok(());
-    }
-    let mut version = None;
-    if let Some(column) = def.version {
-        let about = &def.columns[column];
-        let expected = entity.encode(column)?;
-        let next = successor(&expected, about)?;
-        let position = columns.iter().take_while(|&c| c < column).count();
-        columns.insert(column);
-        managed.insert(column);
-        frozen.values.insert(first_new + position, next);
-        if keeps_old {
-            old.insert(position, expected.clone());
-        }
-        for pending in &mut frozen.pending[first_pending..] {
-            if pending.value >= first_new + position {
-                pending.value += 1;
-            }
-        }
-        version = Some(expected);
-    }
-    if columns.is_empty() {
-        return Ok(());
-    }
-    let (new_values, old_values) = (frozen.values.len() - first_new, old.len());
-    frozen.values.append(&mut old);
-    frozen.spare = old;
-    let mut beside_columns = ColumnSet::EMPTY;
-    for index in def.indexes.iter().filter(|index| index.unique) {
-        let of = ColumnSet::of(index.columns);
-        if of.meets(&columns) {
-            beside_columns = beside_columns.union(&of.without(&columns));
-        }
-    }
-    let beside = beside_columns.iter().map(|column| stored(original, column));
-    frozen.values.extend(beside);
-    let shape = frozen.shapes.add(Shape {
-        columns,
-        kept: columns,
-        beside: beside_columns,
-        managed,
-    });
-    frozen.changes.push(Change {
-        place: at,
-        def,
-        operation,
-        key: original.encode(def.id)?,
-        version,
-        shape,
-        values: Extent::from(first_new, new_values, old_values, beside_columns.len()),
-        written: 0..0,
-        told,
-        pending: first_pending..frozen.pending.len(),
-    });
-    Ok(())
 }
 
 fn delete<E: Entity>(at: Place, row: Option<&E>, operation: Operation, frozen: &mut Frozen) -> Result<()> {
@@ -220,12 +99,6 @@ fn delete<E: Entity>(at: Place, row: Option<&E>, operation: Operation, frozen: &
     Ok(())
 }
 
-/// The value of a column as it is stored. A row may hold what its column cannot, where the server's is longer: it
-/// can be replaced all the same, and events show it as NULL.
-fn stored<E: Entity>(original: &E, column: usize) -> Value {
-    original.encode(column).unwrap_or(Value::Null)
-}
-
 /// All columns of an entity as it is stored, before the changes of this flush; or with its edits, as far as its columns
 /// can hold them.
 pub(super) fn row<E: Entity>(core: &Core, slot: u32, edited: bool) -> Vec<Value> {
@@ -241,26 +114,6 @@ pub(super) fn row<E: Entity>(core: &Core, slot: u32, edited: bool) -> Vec<Value>
         _ => stored(original, column),
     };
     (0..E::TABLE.columns.len()).map(value).collect()
-}
-
-/// The columns that an operation writes whatever the entity says.
-fn managed_columns(def: &TableDef, operation: Operation, mark: Mark) -> ColumnSet {
-    let mut set = ColumnSet::EMPTY;
-    if let Some(column) = def.updated_at {
-        set.insert(column);
-    }
-    if operation != Operation::Update
-        && let Some(column) = def.deleted_at
-    {
-        set.insert(column);
-    }
-    // `touch()` of a table without `updated_at` writes its version, and nothing where there is none either.
-    if mark == Mark::Touch
-        && let Some(column) = def.version
-    {
-        set.insert(column);
-    }
-    set
 }
 
 /// What others may wait for a deleted row to give up: its unique values, and its references within a circle of

@@ -36,7 +36,7 @@ pub(crate) struct Change {
 pub(super) struct ShapeId(u32);
 
 /// The columns of a change; most changes of a flush share them.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// Those that the statement writes.
     pub(crate) columns: ColumnSet,

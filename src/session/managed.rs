@@ -6,6 +6,12 @@ use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{CivilDateTime, ColumnDef, RawHandle, SqlType, Value};
 
+/// The value of a column as it is stored. A row may hold what its column cannot, where the server's is longer: it
+/// can be replaced all the same, and events show it as NULL.
+pub(super) fn stored<E: Entity>(original: &E, column: usize) -> Value {
+    original.encode(column).unwrap_or(Value::Null)
+}
+
 /// The value of a reference that waits for another entity: its key if it has one, else a place to fill.
 pub(super) fn reference(
     core: &Core,

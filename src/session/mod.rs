@@ -40,6 +40,7 @@ mod ties;
 mod tracked;
 mod transaction;
 pub(crate) mod update_many;
+mod updates;
 
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};

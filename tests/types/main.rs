@@ -6,6 +6,7 @@
 mod common;
 mod numbers;
 mod others;
+mod own;
 mod round_trip;
 mod texts;
 mod times;
