@@ -105,18 +105,22 @@ pub(super) enum Broken {
     Release { change: usize, column: usize },
 }
 
-/// Whether all that is done is to insert rows of one table into the same columns, and nothing waits for anything.
-fn only_inserts_alike(frozen: &Frozen) -> bool {
+/// Whether all that is done is to write one row, or to insert rows of one table into the same columns, and nothing waits
+/// for anything. A row that is deleted may have to give up a reference to itself first.
+fn is_one_step(frozen: &Frozen) -> bool {
     let Some(first) = frozen.changes.first() else {
         return false;
     };
+    if frozen.changes.len() == 1 {
+        return frozen.pending.is_empty() && !first.is_delete();
+    }
     let is_alike =
         |change: &Change| change.is_insert() && change.place.table == first.place.table && change.shape == first.shape;
     frozen.pending.is_empty() && frozen.changes.iter().all(is_alike)
 }
 
 fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
-    if only_inserts_alike(frozen) {
+    if is_one_step(frozen) {
         return Ok((Plan::of_one(frozen.changes.len()), Vec::new()));
     }
     let rank = |change: &Change| {

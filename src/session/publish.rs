@@ -113,7 +113,7 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
 /// The events of frozen changes whose statements have run, in the order of the plan. The values that events show move
 /// into them, but for those that the entities get back.
 pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> Result<Events> {
-    let mut events = Events::new(runtime);
+    let mut events = Events::default();
     let Frozen {
         changes,
         values,
@@ -129,6 +129,7 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
         let Some(table) = table.filter(|table| !table.streams.is_empty()) else {
             continue;
         };
+        events.begin(runtime);
         // Most changes of a step are heard of by the same streams, and show the same columns.
         let mut rest = step.as_slice();
         while let Some(first) = rest.first().map(|&i| &changes[i]) {
@@ -155,11 +156,13 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
 
 /// The events of accepted changes.
 pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Events> {
-    let mut events = Events::new(runtime);
+    let mut events = Events::default();
     for change in accepted {
-        let Some(table) = runtime.registered(change.place.table as usize) else {
+        let table = runtime.registered(change.place.table as usize);
+        let Some(table) = table.filter(|table| !table.streams.is_empty()) else {
             continue;
         };
+        events.begin(runtime);
         let flush = flush_type(change.operation);
         let streams = hearing(table, flush, &change.changed);
         events.add(table, &change.key, flush, &streams, &change.values)?;
@@ -168,11 +171,13 @@ pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Ev
 }
 
 impl Events {
-    fn new(runtime: &Runtime) -> Self {
-        let mut events = Events::default();
-        events.background.resize_with(runtime.senders.len(), Facts::default);
-        events.durable.resize_with(runtime.outboxes.len(), Packer::default);
-        events
+    /// Makes room for events, the first time that a table has streams.
+    #[inline]
+    fn begin(&mut self, runtime: &Runtime) {
+        if self.background.len() < runtime.senders.len() || self.durable.len() < runtime.outboxes.len() {
+            self.background.resize_with(runtime.senders.len(), Facts::default);
+            self.durable.resize_with(runtime.outboxes.len(), Packer::default);
+        }
     }
 
     /// Adds the events of changes alike for background streams, one stream after the other. The last one takes the values.

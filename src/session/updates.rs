@@ -243,7 +243,9 @@ fn by_column<E: Entity>(
         managed,
     };
     let id = frozen.shapes.add(shape);
-    updates.note(def, operation, differs, &shape, id);
+    if frozen.more > 0 {
+        updates.note(def, operation, differs, &shape, id);
+    }
     frozen.changes.push(Change {
         place: at,
         def,
