@@ -102,7 +102,7 @@ fn inserts(world: &World) -> Started {
     Started::on(site, vec![("headwater", kept), ("no stream", plain)])
 }
 
-fn inserting<E: Entity + From<User>>(engine: Engine, mut emptied: mysql::Conn) -> Side {
+fn inserting<E: Entity + From<User>>(engine: Engine, mut emptied: Conn) -> Side {
     side(
         move || {
             emptied.query_drop("DELETE FROM bench_users").unwrap();

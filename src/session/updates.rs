@@ -143,7 +143,7 @@ fn by_column<E: Entity>(
             format!("the key of a stored row cannot change (it is {})", original.key()),
         ));
     }
-    // These three are this library's to write; what stands in the entity is not a change by itself.
+    // These are this library's to write; what stands in the entity is not a change by itself.
     for column in [def.version, def.deleted_at.filter(|_| operation != Operation::Update)]
         .into_iter()
         .flatten()
@@ -245,6 +245,10 @@ fn by_column<E: Entity>(
     let id = frozen.shapes.add(shape);
     if frozen.more > 0 {
         updates.note(def, operation, differs, &shape, id);
+        if updates.last.is_some() {
+            let values = columns.len() * (1 + usize::from(keeps_old));
+            frozen.values.reserve(frozen.more * values);
+        }
     }
     frozen.changes.push(Change {
         place: at,

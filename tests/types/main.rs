@@ -10,5 +10,7 @@ mod own;
 mod round_trip;
 mod texts;
 mod times;
+#[path = "../common/world.rs"]
+mod world;
 mod wrong_rows;
 mod wrong_values;
