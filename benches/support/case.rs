@@ -35,7 +35,7 @@ pub(crate) struct Case {
 pub(crate) struct Started {
     /// Names and routines; the first is `headwater`, the second what it is compared with.
     pub(crate) sides: Vec<(&'static str, Side)>,
-    /// Runs before each round, for all sides.
+    /// Runs before the sides begin: empties what they fill.
     pub(crate) fresh: Option<Box<dyn FnMut()>>,
     /// Where the case has its data, for sides that are added to it.
     pub(crate) place: Place,
@@ -74,7 +74,7 @@ impl Started {
         self
     }
 
-    /// Does this before each round.
+    /// Does this before the sides begin.
     pub(crate) fn fresh(mut self, fresh: impl FnMut() + 'static) -> Self {
         self.fresh = Some(Box::new(fresh));
         self

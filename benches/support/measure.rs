@@ -120,16 +120,13 @@ fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, ti
         _ => ROUND,
     };
     for round in rounds {
-        if let Some(fresh) = &mut started.fresh {
-            fresh();
-        }
         let count = started.sides.len();
         let mut slice_times: Vec<Vec<f64>> = vec![Vec::new(); count];
         let mut sums = vec![Duration::ZERO; count];
         let mut turn = round;
-        while turn == round || sums.iter().all(|sum| *sum < long) {
+        // Forth and back, and as often forth as back, so that nobody is more often the one who comes after somebody.
+        while turn == round || (turn - round) % 2 == 1 || sums.iter().all(|sum| *sum < long) {
             for i in 0..count {
-                // Forth and back, so that nobody is always the one who comes after somebody.
                 let at = if turn % 2 == 0 { i } else { count - 1 - i };
                 let took = (started.sides[at].1)(slices[at]);
                 sums[at] += took;
