@@ -7,6 +7,11 @@ use syn::spanned::Spanned;
 
 use crate::columns::{Column, Columns, OPTION_OF_OPTION, Stored, inside};
 
+/// A name as statements have it (<https://dev.mysql.com/doc/refman/8.4/en/identifiers.html>).
+pub(crate) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
 /// The `ColumnDef`.
 pub(crate) fn of_column(table: &str, column: &Column) -> TokenStream {
     let Column {
@@ -16,6 +21,7 @@ pub(crate) fn of_column(table: &str, column: &Column) -> TokenStream {
         ty,
         ..
     } = column;
+    let quoted = quoted(name);
     let sql = lenient_sql(column);
     let default = optional(attributes.default.as_ref().map(|(default, _)| default));
     let constraint = optional(attributes.references.as_ref().map(|references| {
@@ -40,6 +46,7 @@ pub(crate) fn of_column(table: &str, column: &Column) -> TokenStream {
         ::headwater::__private::ColumnDef {
             table: #table,
             name: #name,
+            quoted: #quoted,
             field: #field_name,
             sql: #sql,
             nullable: #nullable,

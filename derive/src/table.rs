@@ -139,10 +139,8 @@ impl<'a> Table<'a> {
         let Table { name, columns, .. } = self;
         let entity = self.ident.unraw().to_string();
         let defs = columns.all.iter().map(|column| definition::of_column(name, column));
-        let names = columns
-            .all
-            .iter()
-            .map(|column| format!("`{}`", column.name.replace('`', "``")));
+        let quoted = definition::quoted(name);
+        let names = columns.all.iter().map(|column| definition::quoted(&column.name));
         let list = names.collect::<Vec<_>>().join(",");
         let indexes = self.indexes.iter().map(Index::expand);
         let id = columns.id.unwrap_or_default();
@@ -158,6 +156,7 @@ impl<'a> Table<'a> {
         quote! {
             ::headwater::__private::TableDef {
                 name: #name,
+                quoted: #quoted,
                 entity: #entity,
                 columns: &[#(#defs),*],
                 list: #list,

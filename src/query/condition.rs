@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::marker::PhantomData;
 use std::ops::Not;
 
-use crate::mysql::{Identifier, Params};
+use crate::mysql::Params;
 use crate::table::{Column, ColumnType, Table, TableDef, Value};
 
 /// A condition on the rows of `E`: `User::AGE.gt(17).and(User::NAME.starts_with("A"))`.
@@ -171,6 +171,18 @@ impl<E> Not for Condition<E> {
 }
 
 impl<E: Table> Condition<E> {
+    /// The key that a row must have, if that is all that is asked of it.
+    pub(super) fn only_key(&self) -> Option<&Value> {
+        match &self.node {
+            Node::Compare {
+                column,
+                operator: "=",
+                value,
+            } if *column == E::TABLE.id => Some(value),
+            _ => None,
+        }
+    }
+
     /// Writes the condition's SQL and binds its values.
     pub(super) fn write(&self, sql: &mut String, params: &mut Params) {
         self.node.write(E::TABLE, sql, params);
@@ -179,7 +191,7 @@ impl<E: Table> Condition<E> {
 
 impl Node {
     fn write(&self, def: &'static TableDef, sql: &mut String, params: &mut Params) {
-        let name = |column: usize| Identifier(def.columns[column].name);
+        let name = |column: usize| def.columns[column].quoted;
         // Writing to a String cannot fail.
         let _ = match self {
             Node::Compare {
@@ -189,7 +201,7 @@ impl Node {
             } => {
                 params.push(value.clone());
                 // Pushed: this is what most queries ask.
-                name(*column).push_to(sql);
+                sql.push_str(name(*column));
                 sql.push_str(operator);
                 sql.write_str("?")
             }

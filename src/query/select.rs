@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::condition::Condition;
 use super::order::Order;
-use crate::mysql::{Identifier, Params};
-use crate::table::{Table, TableDef};
+use crate::mysql::Params;
+use crate::table::{Table, TableDef, Value};
 
 /// Which rows of a soft-delete table a query sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,12 +56,27 @@ impl<E> Default for Select<E> {
 }
 
 impl<E: Table> Select<E> {
+    /// The key of the row, if all that is asked for is the row with a key: the statement is that of
+    /// [`by_keys`] for one key.
+    pub(crate) fn only_key(&self) -> Option<&Value> {
+        let is_plain = self.order.is_empty()
+            && !self.by_key
+            && self.limit.is_none()
+            && self.offset.is_none()
+            && self.lock.is_none()
+            && (E::TABLE.deleted_at.is_none() || self.scope == Scope::WithTrashed);
+        self.filter.as_ref().filter(|_| is_plain)?.only_key()
+    }
+
     /// The rows.
     pub(crate) fn rows(&self) -> (String, Params) {
         let mut sql = String::with_capacity(96 + E::TABLE.list.len());
         sql.push_str("SELECT ");
         sql.push_str(E::TABLE.list);
-        let mut params = Params::new();
+        let mut params = match self.filter {
+            Some(_) => Params::with_capacity(4),
+            None => Params::new(),
+        };
         self.source(&mut sql, &mut params);
         let key = (E::TABLE.id, false);
         let order = self
@@ -70,7 +85,7 @@ impl<E: Table> Select<E> {
             .map(|order| (order.column, order.descending))
             .chain(self.by_key.then_some(key));
         for (i, (column, descending)) in order.enumerate() {
-            let name = Identifier(E::TABLE.columns[column].name);
+            let name = E::TABLE.columns[column].quoted;
             let way = if descending { " DESC" } else { "" };
             // Writing to a String cannot fail.
             let _ = write!(sql, "{}{name}{way}", if i == 0 { " ORDER BY " } else { "," });
@@ -112,7 +127,7 @@ impl<E: Table> Select<E> {
 
     fn source(&self, sql: &mut String, params: &mut Params) {
         sql.push_str(" FROM ");
-        Identifier(E::TABLE.name).push_to(sql);
+        sql.push_str(E::TABLE.quoted);
         self.filter_into(sql, params);
     }
 
@@ -125,7 +140,7 @@ impl<E: Table> Select<E> {
             between = " AND ";
         }
         if let Some(column) = E::TABLE.deleted_at {
-            let name = Identifier(E::TABLE.columns[column].name);
+            let name = E::TABLE.columns[column].quoted;
             let _ = match self.scope {
                 Scope::Live => write!(sql, "{between}{name} IS NULL"),
                 Scope::OnlyTrashed => write!(sql, "{between}{name} IS NOT NULL"),
@@ -141,9 +156,9 @@ pub(crate) fn by_keys(def: &'static TableDef, keys: usize) -> String {
     sql.push_str("SELECT ");
     sql.push_str(def.list);
     sql.push_str(" FROM ");
-    Identifier(def.name).push_to(&mut sql);
+    sql.push_str(def.quoted);
     sql.push_str(" WHERE ");
-    Identifier(def.key().name).push_to(&mut sql);
+    sql.push_str(def.key().quoted);
     if keys == 1 {
         sql.push_str("=?");
         return sql;

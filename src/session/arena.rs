@@ -198,6 +198,22 @@ impl<E: Entity> Arena<E> {
         slot
     }
 
+    /// Takes in an entity that was read: its slot, and whether that is new. One that the session has already stays as it
+    /// is, unless it is to be renewed and has no edits.
+    #[inline]
+    pub(crate) fn adopt(&mut self, mut entity: E, renew: bool) -> (u32, bool) {
+        let Some(slot) = self.locate(entity.key()) else {
+            entity.retrieved();
+            return (self.add(entity, Status::Stored), true);
+        };
+        let place = &mut self.slots[slot as usize];
+        if renew && !place.touched && place.entity.is_some() {
+            entity.retrieved();
+            place.entity = Some(entity);
+        }
+        (slot, false)
+    }
+
     /// Puts a stored entity with its snapshot into a slot.
     pub(crate) fn add_tracked(&mut self, entity: E, original: Option<E>) -> u32 {
         let slot = self.add(entity, Status::New);

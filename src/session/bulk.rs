@@ -9,7 +9,7 @@ use super::flush::{self, FlushReport};
 use super::{Root, Session};
 use crate::entity::Entity;
 use crate::error::Result;
-use crate::mysql::{Identifier, Params};
+use crate::mysql::Params;
 use crate::query::{Condition, Select};
 use crate::table::{CivilDateTime, Column, ColumnSet, ColumnType, Handle, SqlType, Value};
 
@@ -182,7 +182,7 @@ impl<E: Entity> Bulk<'_, E, Decided> {
         let mut report = FlushReport::default();
         let mut assignments: Vec<String> = Vec::new();
         let mut assign = |column: usize, value: Value, params: &mut Params| {
-            assignments.push(format!("{}=?", Identifier(def.columns[column].name)));
+            assignments.push(format!("{}=?", def.columns[column].quoted));
             params.push(value);
         };
         let deleting = matches!(self.what, What::Delete);
@@ -212,17 +212,13 @@ impl<E: Entity> Bulk<'_, E, Decided> {
             }
         }
         if deleting && def.deleted_at.is_none() {
-            sql.push_str(&format!("DELETE FROM {}", Identifier(def.name)));
+            sql.push_str(&format!("DELETE FROM {}", def.quoted));
         } else {
             if let Some(column) = def.version {
-                let name = Identifier(def.columns[column].name);
+                let name = def.columns[column].quoted;
                 assignments.push(format!("{name}={name}+1"));
             }
-            sql.push_str(&format!(
-                "UPDATE {} SET {}",
-                Identifier(def.name),
-                assignments.join(",")
-            ));
+            sql.push_str(&format!("UPDATE {} SET {}", def.quoted, assignments.join(",")));
         }
         Select::<E> {
             filter: Some(self.condition),

@@ -30,7 +30,7 @@ pub(crate) struct Core {
     pub(crate) touched: Vec<Place>,
     /// Entities touched by a running before-hook, for its work list.
     pub(crate) queue: Vec<Place>,
-    /// The slots that the last reading of rows filled.
+    /// The slots that the last reading of a list of rows filled.
     pub(crate) added: Vec<u32>,
     /// Whether before-hooks are running.
     pub(crate) in_hooks: bool,

@@ -1,9 +1,9 @@
 //! Reading: by key, by condition, into the session or as plain values.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::Session;
-use super::arena::Status;
 use super::core::Core;
 use super::relations::Eager;
 use super::strategy::padded;
@@ -11,6 +11,7 @@ use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::Params;
 use crate::query::{Condition, Lock, Order, Scope, Select, by_keys};
+use crate::runtime::Runtime;
 use crate::table::{ColumnType, Handle, Key, Row, TableDef, Value};
 
 /// Keys in one SELECT; more only make it slower.
@@ -179,7 +180,8 @@ impl<E: Entity> Query<'_, E> {
     /// When the table is not registered, the server cannot be asked, or a row holds a value that the struct
     /// cannot hold.
     pub fn all(self) -> Result<Vec<Handle<E>>> {
-        let (sql, params) = self.select.rows();
+        let runtime = self.core.runtime.clone();
+        let (sql, params) = statement(&runtime, &self.select)?;
         let rows = self.core.load_with(&sql, params, self.select.lock.is_some())?;
         for load in self.eager {
             load(self.core, &rows)?;
@@ -202,8 +204,9 @@ impl<E: Entity> Query<'_, E> {
     ///
     /// As [`all`](Query::all).
     pub fn fetch(self) -> Result<Vec<E>> {
-        let (sql, params) = self.select.rows();
-        let mut rows = Vec::new();
+        let runtime = self.core.runtime.clone();
+        let (sql, params) = statement(&runtime, &self.select)?;
+        let mut rows = Vec::with_capacity(usize::from(self.select.only_key().is_some()));
         self.core.read::<E>(&sql, params, &mut |row| {
             let mut entity = E::from_row(row)?;
             entity.retrieved();
@@ -240,6 +243,17 @@ impl<E: Entity> Query<'_, E> {
     pub fn exists(self) -> Result<bool> {
         Ok(self.limit(1).count()? > 0)
     }
+}
+
+/// The text that asks for these rows, and its values. That which reads a row by its key is kept for each table.
+fn statement<'a, E: Entity>(runtime: &'a Runtime, select: &Select<E>) -> Result<(Cow<'a, str>, Params)> {
+    if let Some(key) = select.only_key() {
+        let mut params = Params::with_capacity(1);
+        params.push(key.clone());
+        return Ok((Cow::Borrowed(runtime.table::<E>()?.by_key()), params));
+    }
+    let (sql, params) = select.rows();
+    Ok((Cow::Owned(sql), params))
 }
 
 impl Core {
@@ -282,23 +296,11 @@ impl Core {
         let arena = self.arena_mut::<E>();
         arena.reserve(rows.len());
         let mut added = Vec::new();
-        for mut entity in rows {
-            let slot = match arena.locate(entity.key()) {
-                Some(slot) => {
-                    let place = &mut arena.slots[slot as usize];
-                    if renew && !place.touched && place.entity.is_some() {
-                        entity.retrieved();
-                        place.entity = Some(entity);
-                    }
-                    slot
-                }
-                None => {
-                    entity.retrieved();
-                    let slot = arena.add(entity, Status::Stored);
-                    added.push(slot);
-                    slot
-                }
-            };
+        for entity in rows {
+            let (slot, is_new) = arena.adopt(entity, renew);
+            if is_new {
+                added.push(slot);
+            }
             handles.push(arena.handle(session, slot));
         }
         if let Some(transaction) = &mut self.transaction {
@@ -327,11 +329,20 @@ impl Core {
         }
         let mut params = Params::with_capacity(1);
         params.push(key);
-        let found = self.load::<E>(table.by_key(), params)?;
-        Ok(found
-            .into_iter()
-            .next()
-            .filter(|handle| self.live::<E>(handle.raw.slot)))
+        // One row needs no lists of rows.
+        let mut found: Option<E> = None;
+        self.read::<E>(table.by_key(), params, &mut |row| {
+            found = Some(E::from_row(row)?);
+            Ok(())
+        })?;
+        let Some(entity) = found else { return Ok(None) };
+        let arena = self.arena_mut::<E>();
+        let (slot, is_new) = arena.adopt(entity, false);
+        let handle = arena.handle(session, slot);
+        if let Some(transaction) = self.transaction.as_mut().filter(|_| is_new) {
+            transaction.note_loaded(Core::place::<E>(slot));
+        }
+        Ok(self.live::<E>(slot).then_some(handle))
     }
 
     /// Whether an entity is not soft-deleted, as stored.

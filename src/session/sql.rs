@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::mysql::{Identifier, Server};
+use crate::mysql::Server;
 use crate::table::{ColumnDef, ColumnSet, SqlType, TableDef};
 
 /// `INSERT INTO t (a,b) VALUES (?,?),(?,?)…`
@@ -10,11 +10,11 @@ pub(super) fn insert(def: &TableDef, columns: &ColumnSet, rows: usize) -> String
     let width = columns.len();
     let mut sql = String::with_capacity(64 + width * 16 + rows * (width * 2 + 2));
     sql.push_str("INSERT INTO ");
-    name(&mut sql, def.name);
+    sql.push_str(def.quoted);
     sql.push_str(" (");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        name(&mut sql, def.columns[column].name);
+        sql.push_str(def.columns[column].quoted);
     }
     sql.push_str(") VALUES ");
     repeat(&mut sql, &placeholders(width, ""), rows);
@@ -25,11 +25,11 @@ pub(super) fn insert(def: &TableDef, columns: &ColumnSet, rows: usize) -> String
 pub(super) fn update_one(def: &TableDef, columns: &ColumnSet, versioned: bool) -> String {
     let mut sql = set_clause(def, columns);
     sql.push_str(" WHERE ");
-    name(&mut sql, def.key().name);
+    sql.push_str(def.key().quoted);
     sql.push_str("=?");
     if let Some(version) = def.version.filter(|_| versioned) {
         sql.push_str(" AND ");
-        name(&mut sql, def.columns[version].name);
+        sql.push_str(def.columns[version].quoted);
         sql.push_str("=?");
     }
     sql
@@ -39,7 +39,7 @@ pub(super) fn update_one(def: &TableDef, columns: &ColumnSet, versioned: bool) -
 pub(super) fn update_same(def: &TableDef, columns: &ColumnSet, rows: usize) -> String {
     let mut sql = set_clause(def, columns);
     sql.push_str(" WHERE ");
-    name(&mut sql, def.key().name);
+    sql.push_str(def.key().quoted);
     sql.push_str(" IN ");
     sql.push_str(&placeholders(rows, ""));
     sql
@@ -58,7 +58,7 @@ pub(super) fn update_join(
     server: &Server,
 ) -> String {
     let version = def.version.filter(|_| versioned);
-    let mut sql = format!("UPDATE {} t JOIN (SELECT {} k", Identifier(def.name), typed(def.key()));
+    let mut sql = format!("UPDATE {} t JOIN (SELECT {} k", def.quoted, typed(def.key()));
     if let Some(version) = version {
         push(&mut sql, format_args!(",{} e", typed(&def.columns[version])));
     }
@@ -73,21 +73,15 @@ pub(super) fn update_join(
     repeat(&mut sql, &row, rows);
     push(
         &mut sql,
-        format_args!(") v ON t.{}=v.k{}", Identifier(def.key().name), collate(def.key())),
+        format_args!(") v ON t.{}=v.k{}", def.key().quoted, collate(def.key())),
     );
     if let Some(version) = version {
-        push(
-            &mut sql,
-            format_args!(" AND t.{}=v.e", Identifier(def.columns[version].name)),
-        );
+        push(&mut sql, format_args!(" AND t.{}=v.e", def.columns[version].quoted));
     }
     sql.push_str(" SET ");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        push(
-            &mut sql,
-            format_args!("t.{}=v.c{i}", Identifier(def.columns[column].name)),
-        );
+        push(&mut sql, format_args!("t.{}=v.c{i}", def.columns[column].quoted));
     }
     sql
 }
@@ -121,7 +115,7 @@ pub(super) fn update_picked(
     (position, places): (Position, usize),
     condition: Condition,
 ) -> String {
-    let key = Identifier(def.key().name);
+    let key = def.key().quoted;
     let mut pick = match position {
         Position::Offset => format!("ELT({key}-?+1"),
         Position::Listed(keys) => format!("ELT(FIELD({key}{})", ",?".repeat(keys)),
@@ -130,11 +124,11 @@ pub(super) fn update_picked(
     pick.push(')');
     let mut sql = String::with_capacity(128 + (columns.len() + 1) * (pick.len() + 16) + places * 2);
     sql.push_str("UPDATE ");
-    name(&mut sql, def.name);
+    sql.push_str(def.quoted);
     sql.push_str(" SET ");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        name(&mut sql, def.columns[column].name);
+        sql.push_str(def.columns[column].quoted);
         sql.push('=');
         sql.push_str(&pick);
     }
@@ -157,7 +151,7 @@ pub(super) fn update_picked(
         // Against a text, a number would be compared as a float.
         push(
             &mut sql,
-            format_args!(" AND {}=CAST({pick} AS {integer})", Identifier(about.name)),
+            format_args!(" AND {}=CAST({pick} AS {integer})", about.quoted),
         );
     }
     sql
@@ -165,14 +159,14 @@ pub(super) fn update_picked(
 
 /// `DELETE FROM t WHERE id IN (?,?…)`, or by pairs of key and version.
 pub(super) fn delete(def: &TableDef, versioned: bool, rows: usize) -> String {
-    let key = Identifier(def.key().name);
+    let key = def.key().quoted;
     let mut sql = String::with_capacity(64 + rows * 6);
     sql.push_str("DELETE FROM ");
-    name(&mut sql, def.name);
+    sql.push_str(def.quoted);
     sql.push_str(" WHERE ");
     match def.version.filter(|_| versioned) {
         Some(version) => {
-            let version = Identifier(def.columns[version].name);
+            let version = def.columns[version].quoted;
             if rows == 1 {
                 push(&mut sql, format_args!("{key}=? AND {version}=?"));
             } else {
@@ -185,7 +179,7 @@ pub(super) fn delete(def: &TableDef, versioned: bool, rows: usize) -> String {
             }
         }
         None if rows == 1 => {
-            key.push_to(&mut sql);
+            sql.push_str(key);
             sql.push_str("=?");
         }
         None => push(&mut sql, format_args!("{key} IN {}", placeholders(rows, ""))),
@@ -196,16 +190,16 @@ pub(super) fn delete(def: &TableDef, versioned: bool, rows: usize) -> String {
 /// `SELECT id[,version] FROM t WHERE id IN (?,…) LOCK IN SHARE MODE`: what the rows look like now, not in
 /// the transaction's older view. The form that both servers know.
 pub(super) fn look_again(def: &TableDef, rows: usize) -> String {
-    let mut sql = format!("SELECT {}", Identifier(def.key().name));
+    let mut sql = format!("SELECT {}", def.key().quoted);
     if let Some(version) = def.version {
-        push(&mut sql, format_args!(",{}", Identifier(def.columns[version].name)));
+        push(&mut sql, format_args!(",{}", def.columns[version].quoted));
     }
-    let key = Identifier(def.key().name);
+    let key = def.key().quoted;
     push(
         &mut sql,
         format_args!(
             " FROM {} WHERE {key} IN {} LOCK IN SHARE MODE",
-            Identifier(def.name),
+            def.quoted,
             placeholders(rows, "")
         ),
     );
@@ -225,11 +219,11 @@ pub(super) fn joinable(def: &TableDef, columns: &ColumnSet) -> bool {
 fn set_clause(def: &TableDef, columns: &ColumnSet) -> String {
     let mut sql = String::with_capacity(64 + columns.len() * 24);
     sql.push_str("UPDATE ");
-    name(&mut sql, def.name);
+    sql.push_str(def.quoted);
     sql.push_str(" SET ");
     for (i, column) in columns.iter().enumerate() {
         comma(&mut sql, i);
-        name(&mut sql, def.columns[column].name);
+        sql.push_str(def.columns[column].quoted);
         sql.push_str("=?");
     }
     sql
@@ -282,10 +276,6 @@ fn repeat(sql: &mut String, text: &str, times: usize) {
     if times > 1 {
         sql.push_str(&format!(",{text}").repeat(times - 1));
     }
-}
-
-fn name(sql: &mut String, name: &str) {
-    Identifier(name).push_to(sql);
 }
 
 fn comma(sql: &mut String, position: usize) {

@@ -7,6 +7,7 @@ const fn column(name: &'static str, sql: SqlType, nullable: bool) -> ColumnDef {
     ColumnDef {
         table: "UserEntity",
         name,
+        quoted: "",
         field: name,
         sql,
         nullable,
@@ -70,6 +71,7 @@ const COLUMNS: &[ColumnDef] = &[
 const fn table(id: usize) -> TableDef {
     TableDef {
         name: "UserEntity",
+        quoted: "",
         entity: "User",
         columns: COLUMNS,
         list: "",

@@ -91,6 +91,8 @@ pub trait Table: Sized + Clone + Send + 'static {
 pub struct TableDef {
     /// The table's name in the database.
     pub name: &'static str,
+    /// The same, quoted as statements have it.
+    pub quoted: &'static str,
     /// The Rust type, for error texts.
     pub entity: &'static str,
     /// The columns in the order of the fields.
@@ -122,6 +124,8 @@ pub struct ColumnDef {
     pub table: &'static str,
     /// The column's name in the database.
     pub name: &'static str,
+    /// The same, quoted as statements have it.
+    pub quoted: &'static str,
     /// The field's name in the struct.
     pub field: &'static str,
     /// How it is stored, with length and precision.

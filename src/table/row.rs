@@ -209,6 +209,7 @@ mod tests {
     static COLUMN: ColumnDef = ColumnDef {
         table: "things",
         name: "value",
+        quoted: "`value`",
         field: "value",
         sql: SqlType::Double,
         nullable: true,

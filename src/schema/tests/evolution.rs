@@ -124,10 +124,12 @@ const KEYS: [SqlType; 6] = [
 fn parent() -> &'static TableDef {
     static PARENT: TableDef = TableDef {
         name: "parents",
+        quoted: "`parents`",
         entity: "Parent",
         columns: &[ColumnDef {
             table: "parents",
             name: "id",
+            quoted: "`id`",
             field: "id",
             sql: SqlType::Integer {
                 bytes: 4,
@@ -156,6 +158,7 @@ fn some_table(dice: &mut Dice) -> &'static TableDef {
     let column = |name, sql| ColumnDef {
         table: "things",
         name,
+        quoted: "",
         field: name,
         sql,
         nullable: false,
@@ -201,6 +204,7 @@ fn some_table(dice: &mut Dice) -> &'static TableDef {
     }
     Box::leak(Box::new(TableDef {
         name: "things",
+        quoted: "`things`",
         entity: "Thing",
         columns: columns.leak(),
         list: "",

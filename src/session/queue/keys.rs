@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::mysql::{Connection, Flavour, Identifier, MysqlPool, Params};
+use crate::mysql::{Connection, Flavour, MysqlPool, Params};
 use crate::redis::{Commands, Entry, Failure, RedisPool, Reply, lua};
 use crate::runtime::Runtime;
 use crate::stream::operation::{FAILED, QUEUE};
@@ -275,7 +275,7 @@ impl ServerCounter {
     }
 
     fn read(&mut self) -> Result<u64> {
-        let (table, key) = (Identifier(self.def.name), Identifier(self.def.key().name));
+        let (table, key) = (self.def.quoted, self.def.key().quoted);
         let sql = format!(
             "SELECT COALESCE((SELECT MAX({key}) FROM {table}), 0), COALESCE((SELECT AUTO_INCREMENT FROM \
              information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?), 1)"
@@ -301,7 +301,7 @@ impl ServerCounter {
     /// Moves it behind a key. A row with that key does it, also one that is rolled back; where the table does not
     /// take a row of defaults, the table is told.
     fn move_behind(&mut self, key: u64) -> Result<()> {
-        let (table, column) = (Identifier(self.def.name), Identifier(self.def.key().name));
+        let (table, column) = (self.def.quoted, self.def.key().quoted);
         let mut params = Params::with_capacity(1);
         params.push(Value::UInt(key));
         self.connection.run("SET SESSION innodb_lock_wait_timeout = 5")?;
