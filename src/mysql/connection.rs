@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 
@@ -10,7 +10,7 @@ use super::failure::{self, About};
 use super::observe::{Observer, StatementEvent};
 use super::params::Params;
 use super::server::Server;
-use super::statements::Statements;
+use super::statements::{At, Statements};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::Row;
 
@@ -23,6 +23,9 @@ pub(crate) struct Done {
     pub(crate) first_key: u64,
 }
 
+/// At this age a connection is closed when it comes back: a server that was replaced behind its name is left in the end.
+pub(super) const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
 /// A connection to a MySQL or MariaDB server.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -31,7 +34,9 @@ pub(crate) struct Connection {
     pool: Arc<str>,
     server: Server,
     observer: Option<Observer>,
-    pub(super) last_used: Instant,
+    opened: Instant,
+    /// When it was lent last.
+    pub(super) lent: Instant,
     pub(super) broken: bool,
     in_transaction: bool,
     sent: bool,
@@ -45,13 +50,15 @@ impl Connection {
         statements: usize,
         observer: Option<Observer>,
     ) -> Self {
+        let now = Instant::now();
         Connection {
             driver,
             statements: Statements::new(statements),
             pool,
             server,
             observer,
-            last_used: Instant::now(),
+            opened: now,
+            lent: now,
             broken: false,
             in_transaction: false,
             sent: false,
@@ -85,6 +92,11 @@ impl Connection {
     /// Whether it cannot be used any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Whether the pool should close it, as far as is known without looking at a clock.
+    pub(super) fn is_old(&self) -> bool {
+        self.lent.duration_since(self.opened) >= LIFETIME
     }
 
     /// Whether the last statement was sent, not only prepared.
@@ -205,7 +217,9 @@ impl Connection {
         self.sent = false;
         let statement = self.statement(sql)?;
         self.sent = true;
-        let result = self.driver.exec_iter(&statement, params.into_driver())?;
+        let result = self
+            .driver
+            .exec_iter(self.statements.get(statement), params.into_driver())?;
         Ok(Done {
             matched: result.affected_rows(),
             first_key: result.last_insert_id().unwrap_or(0),
@@ -220,7 +234,9 @@ impl Connection {
         each: &mut dyn FnMut(&mut Row) -> Result<()>,
     ) -> mysql::Result<Result<()>> {
         let statement = self.statement(sql)?;
-        let result = self.driver.exec_iter(&statement, params.into_driver())?;
+        let result = self
+            .driver
+            .exec_iter(self.statements.get(statement), params.into_driver())?;
         for values in result {
             let mut row = Row::of_driver(values?.unwrap_raw());
             if let Err(error) = each(&mut row) {
@@ -231,19 +247,25 @@ impl Connection {
         Ok(Ok(()))
     }
 
-    fn statement(&mut self, sql: &str) -> mysql::Result<mysql::Statement> {
-        if let Some(statement) = self.statements.get(sql) {
-            return Ok(statement);
+    #[inline]
+    fn statement(&mut self, sql: &str) -> mysql::Result<At> {
+        match self.statements.find(sql) {
+            Some(at) => Ok(at),
+            None => self.prepare(sql),
         }
+    }
+
+    #[cold]
+    fn prepare(&mut self, sql: &str) -> mysql::Result<At> {
         let statement = self.driver.prep(sql)?;
-        for evicted in self.statements.keep(sql, statement.clone()) {
+        let (at, evicted) = self.statements.keep(sql, statement);
+        for evicted in evicted {
             self.driver.close(evicted)?;
         }
-        Ok(statement)
+        Ok(at)
     }
 
     fn finish<T>(&mut self, outcome: mysql::Result<T>, table: &str) -> Result<T> {
-        self.last_used = Instant::now();
         outcome.map_err(|error| {
             if failure::breaks_connection(&error) {
                 self.broken = true;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 
-use super::connection::Connection;
+use super::checkout::{Checkout, Spare};
+use super::connection::{Connection, LIFETIME};
 use super::failure;
 use super::observe::Observer;
 use super::server::Server;
@@ -81,8 +82,8 @@ impl MysqlOptions {
     }
 }
 
-/// A connection that is idle for longer is asked whether it still lives before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(10);
+/// A connection that was lent longer ago is asked whether it still lives before it is used.
+pub(super) const TRUSTED_IDLE: Duration = Duration::from_secs(10);
 
 /// What every session of this crate runs with: instants are UTC, text is utf8mb4, a value that does not fit
 /// is an error.
@@ -98,6 +99,7 @@ const FACTS: &str = "SELECT VERSION(), @@SESSION.auto_increment_increment, @@max
 pub(crate) struct MysqlPool {
     name: Arc<str>,
     pool: r2d2::Pool<Manager>,
+    spare: Arc<Spare>,
     wait: Duration,
     server: Server,
     database: Arc<str>,
@@ -106,9 +108,6 @@ pub(crate) struct MysqlPool {
     /// Makes connections outside of the pool, like those in it.
     own: Arc<Manager>,
 }
-
-/// A connection that goes back to its pool when dropped.
-pub(crate) type Checkout = r2d2::PooledConnection<Manager>;
 
 impl MysqlPool {
     /// Opens a pool and checks that the server answers.
@@ -132,11 +131,13 @@ impl MysqlPool {
             .max_size(options.max_connections)
             .min_idle(Some(0))
             .connection_timeout(options.wait)
+            .max_lifetime(Some(LIFETIME))
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(manager);
         Ok(MysqlPool {
             name,
             pool,
+            spare: Arc::default(),
             wait: options.wait,
             server,
             database,
@@ -172,7 +173,7 @@ impl MysqlPool {
 
     /// A free connection, waited for no longer than the pool's options say.
     pub(crate) fn get(&self) -> Result<Checkout> {
-        self.pool.get().map_err(|error| {
+        self.spare.take(&self.pool).map_err(|error| {
             let message = format!(
                 "no connection to {} within {:?} ({error})",
                 self.patient.address(),
@@ -291,29 +292,29 @@ impl Manager {
 }
 
 impl r2d2::ManageConnection for Manager {
-    type Connection = Connection;
+    // It is moved from hand to hand: boxed, that is a word.
+    type Connection = Box<Connection>;
     type Error = Error;
 
-    fn connect(&self) -> Result<Connection> {
-        self.connect_now()
+    fn connect(&self) -> Result<Box<Connection>> {
+        self.connect_now().map(Box::new)
     }
 
-    fn is_valid(&self, connection: &mut Connection) -> Result<()> {
+    fn is_valid(&self, connection: &mut Box<Connection>) -> Result<()> {
         // A ping for each checkout would double the cost of a small flush.
         let suspected = *self.suspected.lock().unwrap_or_else(PoisonError::into_inner);
-        if connection.last_used.elapsed() < TRUSTED_IDLE && suspected.is_none_or(|at| at < connection.last_used) {
+        if connection.lent.elapsed() < TRUSTED_IDLE && suspected.is_none_or(|at| at < connection.lent) {
             Ok(())
         } else {
             connection.ping()
         }
     }
 
-    fn has_broken(&self, connection: &mut Connection) -> bool {
-        // Left inside a transaction, by a panic for example: closing it rolls back.
-        connection.last_used = Instant::now();
+    fn has_broken(&self, connection: &mut Box<Connection>) -> bool {
         if connection.is_broken() {
-            *self.suspected.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.last_used);
+            *self.suspected.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
+        // Left inside a transaction, by a panic for example: closing it rolls back.
         connection.is_broken() || connection.in_transaction()
     }
 }
