@@ -219,12 +219,6 @@ impl Runtime {
         self.tables.get(index).and_then(Option::as_ref)
     }
 
-    /// Whether events of this table go to any stream.
-    pub(crate) fn publishes(&self, index: u32) -> bool {
-        self.registered(index as usize)
-            .is_some_and(|table| !table.streams.is_empty())
-    }
-
     /// The registered table of this name, with its process-wide index.
     pub(crate) fn named(&self, name: &str) -> Option<(u32, &Registered)> {
         let index = *self.names.get(name)?;

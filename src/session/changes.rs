@@ -94,6 +94,7 @@ fn delete<E: Entity>(at: Place, row: Option<&E>, operation: Operation, frozen: &
         values: Extent::from(first, 0, frozen.values.len() - first, 0),
         written: 0..0,
         told: false,
+        fact: 0..0,
         pending: 0..0,
     });
     Ok(())

@@ -7,6 +7,7 @@ use super::core::Place;
 use super::queue::Queueing;
 use super::rows::{Rows, joined};
 use crate::mysql::Params;
+use crate::stream::Flat;
 use crate::table::{CivilDateTime, ColumnSet, TableDef, Value};
 
 /// One entity's change, its values in [`Frozen::values`].
@@ -25,8 +26,12 @@ pub(crate) struct Change {
     pub(super) values: Extent,
     /// Of a row to insert, all its values in [`Frozen::rows`]; empty where they are [kept](Shape::kept) instead, or none.
     pub(crate) written: Range<usize>,
-    /// Whether an update's values are asked for once its statement has run: by events, or by who queues it.
+    /// Whether an update's values are asked for once its statement has run: by events that are no facts yet, or by who
+    /// queues it.
     pub(crate) told: bool,
+    /// Of an update that none but background streams hear of, what its event tells, in [`Frozen::facts`]; empty where
+    /// the values are asked for instead.
+    pub(super) fact: Range<usize>,
     /// Other entities that its references wait for, in [`Frozen::pending`].
     pub(crate) pending: Range<usize>,
 }
@@ -117,6 +122,8 @@ pub(crate) struct Frozen {
     pub(crate) shapes: Shapes,
     /// Rows to insert whose values nobody asks for again, but for those that are kept as well.
     pub(crate) rows: Rows,
+    /// Key, old and new values of updates as their events show them.
+    pub(super) facts: Flat,
     /// Room to work in: empty between two changes.
     pub(super) spare: Vec<Value>,
     /// How many entities of the same table follow the one that is being frozen: new ones only, once they begin.
@@ -175,20 +182,21 @@ impl Change {
         })
     }
 
-    /// Column, old and new value of what an update's event shows.
+    /// Old and new value of each column that an update's event shows.
+    #[inline]
     pub(super) fn shown_values<'a>(
         &self,
         shown: &'a [Shown],
         values: &'a [Value],
-    ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
+    ) -> impl Iterator<Item = (&'a Value, &'a Value)> + use<'a> {
         let (new, old) = (self.new_values().start, self.old_values().start);
-        shown.iter().map(move |shown| {
-            let value = |start: usize| values[start + shown.place].clone();
-            (shown.column, value(old), value(new))
-        })
+        shown
+            .iter()
+            .map(move |shown| (&values[old + shown.place], &values[new + shown.place]))
     }
 
-    /// The same. They move out of the frozen values, but for those that the entity gets back.
+    /// Column, old and new value of what an update's event shows. They move out of the frozen values, but for those that
+    /// the entity gets back.
     #[inline]
     pub(super) fn take_shown<'a>(
         &self,
@@ -226,8 +234,10 @@ impl Frozen {
         self.shapes.0.clear();
         self.queueing = None;
         self.rows.clear();
+        self.facts.truncate(0);
         let bytes = self.changes.capacity() * size_of::<Change>()
             + self.values.capacity() * size_of::<Value>()
+            + self.facts.capacity()
             + self.rows.kept();
         (bytes <= KEPT).then(|| Box::new(self))
     }
@@ -297,6 +307,10 @@ impl Frozen {
     /// Column, old and new value of what an update changed, without the columns that no event shows.
     pub(crate) fn visible(&self, change: &Change) -> Vec<(usize, Value, Value)> {
         let shown: Vec<Shown> = change.shown(self.shape(change)).collect();
-        change.shown_values(&shown, &self.values).collect()
+        let values = change.shown_values(&shown, &self.values);
+        let values = shown.iter().zip(values);
+        values
+            .map(|(shown, (old, new))| (shown.column, old.clone(), new.clone()))
+            .collect()
     }
 }

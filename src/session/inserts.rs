@@ -112,6 +112,7 @@ pub(super) fn insert<E: Entity>(
         written,
         // Events of an insert have no values.
         told: false,
+        fact: 0..0,
         pending: first_pending..frozen.pending.len(),
     });
     Ok(())

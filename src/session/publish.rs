@@ -3,13 +3,13 @@
 
 use super::accept::Accepted;
 use super::committed::Operation;
-use super::frozen::{Change, Frozen, Shape, ShapeId, Shown};
+use super::frozen::{Change, Frozen, Shape, ShapeId, Shapes, Shown};
 use super::plan::Plan;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::runtime::{Registered, Routed, Runtime};
 use crate::stream::outbox::{self, OUTBOX, Packer};
-use crate::stream::{EventRecord, Facts, FlushType, Parcel, publishes, write_event};
+use crate::stream::{EventRecord, Facts, Flat, FlushType, Parcel, publishes, write_event};
 use crate::table::{ColumnSet, Value};
 
 /// The events of a flush or a transaction.
@@ -46,30 +46,41 @@ pub(super) fn flush_type(operation: Operation) -> FlushType {
 
 /// What the events of changes of a table have in common whose operation and columns are the same.
 struct Alike<'a> {
+    table: &'a Registered,
     operation: Operation,
     shape: ShapeId,
     flush: FlushType,
-    /// The streams that hear of them.
-    streams: Vec<&'a Routed>,
-    /// The values that their events show.
-    shown: Vec<Shown>,
+    /// The columns that changed and that events may show.
+    changed: ColumnSet,
 }
 
 impl<'a> Alike<'a> {
     fn of(table: &'a Registered, change: &Change, shape: &Shape) -> Self {
-        let flush = flush_type(change.operation);
         Alike {
+            table,
             operation: change.operation,
             shape: change.shape,
-            flush,
-            streams: hearing(table, flush, &shown(change, shape)),
-            shown: change.shown(shape).collect(),
+            flush: flush_type(change.operation),
+            changed: shown(change, shape),
         }
+    }
+
+    /// The streams that hear of them.
+    fn streams(&self) -> impl Iterator<Item = &'a Routed> + Clone {
+        hearing(self.table, self.flush, self.changed)
     }
 
     /// Whether no event of them needs a transaction.
     fn are_background(&self) -> bool {
-        self.streams.iter().all(|routed| routed.outbox.is_none())
+        self.streams().all(|routed| routed.outbox.is_none())
+    }
+
+    /// The columns that their events show.
+    fn columns(&self) -> ColumnSet {
+        match self.flush {
+            FlushType::Update => self.changed,
+            FlushType::Insert | FlushType::Delete => ColumnSet::EMPTY,
+        }
     }
 
     fn has(&self, change: &Change) -> bool {
@@ -78,11 +89,9 @@ impl<'a> Alike<'a> {
 }
 
 /// The streams of a table that hear of a change of these columns.
-fn hearing<'a>(table: &'a Registered, flush: FlushType, changed: &ColumnSet) -> Vec<&'a Routed> {
+fn hearing(table: &Registered, flush: FlushType, changed: ColumnSet) -> impl Iterator<Item = &Routed> + Clone {
     let streams = table.streams.iter();
-    streams
-        .filter(|routed| publishes(table.def, routed.publication, flush, changed))
-        .collect()
+    streams.filter(move |routed| publishes(table.def, routed.publication, flush, &changed))
 }
 
 /// The columns of a change that events show.
@@ -110,18 +119,16 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
         })
 }
 
-/// The events of frozen changes whose statements have run, in the order of the plan. The values that events show move
-/// into them, but for those that the entities get back.
+/// The events of frozen changes whose statements have run, in the order of the plan.
 pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> Result<Events> {
     let mut events = Events::default();
     let Frozen {
         changes,
         values,
         shapes,
+        facts,
         ..
     } = frozen;
-    // Room for the values of one event.
-    let mut shown = Vec::new();
     for step in &plan.steps {
         // All changes of a step are of one table.
         let table = step.first().map(|&i| changes[i].place.table as usize);
@@ -137,15 +144,17 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
             let count = rest.iter().take_while(|&&i| alike.has(&changes[i])).count();
             let (these, later) = rest.split_at(count);
             let these = these.iter().map(|&i| &changes[i]);
-            match alike.streams.as_slice() {
-                [] => {}
-                _ if alike.are_background() => events.add_background(table, &alike, these, values),
-                streams => {
-                    for change in these {
-                        shown.clear();
-                        shown.extend(change.take_shown(&alike.shown, values));
-                        events.add(table, &change.key, alike.flush, streams, &shown)?;
-                    }
+            if alike.are_background() {
+                events.add_background(&alike, these, (shapes, values, facts));
+            } else {
+                let streams: Vec<&Routed> = alike.streams().collect();
+                let shown: Vec<Shown> = first.shown(shapes.of(first)).collect();
+                // Room for the values of one event.
+                let mut told = Vec::new();
+                for change in these {
+                    told.clear();
+                    told.extend(change.take_shown(&shown, values));
+                    events.add(table, &change.key, alike.flush, &streams, &told)?;
                 }
             }
             rest = later;
@@ -164,7 +173,7 @@ pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Ev
         };
         events.begin(runtime);
         let flush = flush_type(change.operation);
-        let streams = hearing(table, flush, &change.changed);
+        let streams: Vec<&Routed> = hearing(table, flush, change.changed).collect();
         events.add(table, &change.key, flush, &streams, &change.values)?;
     }
     Ok(events)
@@ -180,33 +189,37 @@ impl Events {
         }
     }
 
-    /// Adds the events of changes alike for background streams, one stream after the other. The last one takes the values.
+    /// Adds the events of changes alike for background streams, one stream after the other.
     fn add_background<'a>(
         &mut self,
-        table: &Registered,
         alike: &Alike<'_>,
         changes: impl ExactSizeIterator<Item = &'a Change> + Clone,
-        values: &mut [Value],
+        (shapes, values, written): (&Shapes, &[Value], &Flat),
     ) {
-        for (n, routed) in (1..).zip(&alike.streams) {
+        for routed in alike.streams() {
             let Some(facts) = self.background.get_mut(routed.sender) else {
                 continue;
             };
-            let columns = alike.shown.iter().map(|shown| shown.column);
-            facts.begin(
-                &routed.publication.stream,
-                table.def,
-                alike.flush,
-                columns,
-                changes.len(),
-            );
+            let stream = &routed.publication.stream;
+            facts.begin(stream, alike.table.def, alike.flush, alike.columns(), changes.len());
+            // Those that follow each other are taken together.
+            let (mut run, mut count) = (0..0, 0);
             for change in changes.clone() {
-                let added = match n == alike.streams.len() {
-                    true => facts.event(&change.key, change.take_shown(&alike.shown, values)),
-                    false => facts.event(&change.key, change.shown_values(&alike.shown, values)),
-                };
+                if !change.fact.is_empty() {
+                    if change.fact.start != run.end {
+                        facts.events(written.get(run), std::mem::take(&mut count));
+                        run = change.fact.start..change.fact.start;
+                    }
+                    run.end = change.fact.end;
+                    count += 1;
+                    continue;
+                }
+                facts.events(written.get(std::mem::take(&mut run)), std::mem::take(&mut count));
+                let shown: Vec<Shown> = change.shown(shapes.of(change)).collect();
+                let added = facts.event(&change.key, change.shown_values(&shown, values));
                 self.problems.extend(added.err());
             }
+            facts.events(written.get(run), count);
         }
     }
 
@@ -230,9 +243,9 @@ impl Events {
             if let Some(outbox) = routed.outbox {
                 self.add_durable(&record, routed, outbox)?;
             } else if let Some(facts) = self.background.get_mut(routed.sender) {
-                let columns = values.iter().map(|(column, ..)| *column);
+                let columns = values.iter().map(|(column, ..)| *column).collect();
                 facts.begin(&routed.publication.stream, table.def, flush, columns, 1);
-                let added = facts.event(key, values.iter().cloned());
+                let added = facts.event(key, values.iter().map(|(_, old, new)| (old, new)));
                 self.problems.extend(added.err());
             }
         }

@@ -6,13 +6,15 @@ use super::core::{Core, Place};
 use super::frozen::{Change, Extent, Frozen, Shape, ShapeId};
 use super::managed::{datetime, has_time, reference, stored, successor};
 use crate::entity::Entity;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::table::{ColumnSet, TableDef, Value, ValueRef};
 
 /// What the updates of a table have in common.
 pub(super) struct Updates {
     /// Whether their values are asked for once they are written.
     told: bool,
+    /// Whether none but background streams hear of them: what these are told is written down at once.
+    facts: bool,
     /// Whether the old values stand behind the new ones: where somebody asks for them, events, or who hands unique values
     /// over.
     keeps_old: bool,
@@ -26,14 +28,24 @@ pub(super) struct Updates {
 struct Last {
     differs: ColumnSet,
     columns: Vec<usize>,
+    /// Those of them that no event shows.
+    hidden: ColumnSet,
     shape: ShapeId,
 }
 
 impl Updates {
     pub(super) fn new(core: &Core, table: u32, def: &'static TableDef, frozen: &Frozen) -> Self {
-        let told = frozen.queueing.is_some() || core.runtime.publishes(table);
+        let registered = core.runtime.registered(table as usize);
+        let streams = registered.map_or(&[][..], |registered| &registered.streams);
+        // A transaction merges the values of several flushes; what is queued has them in a form of its own.
+        let facts = frozen.queueing.is_none()
+            && core.transaction.is_none()
+            && !streams.is_empty()
+            && streams.iter().all(|routed| routed.outbox.is_none());
+        let told = frozen.queueing.is_some() || (!streams.is_empty() && !facts);
         Updates {
             told,
+            facts,
             keeps_old: told || def.indexes.iter().any(|index| index.unique),
             plain: def.version.is_none() && def.updated_at.is_none(),
             last: None,
@@ -52,6 +64,7 @@ impl Updates {
         self.last = is_plain.then(|| Last {
             differs,
             columns: differs.iter().collect(),
+            hidden: def.internal(),
             shape: id,
         });
     }
@@ -92,18 +105,28 @@ fn like_last<E: Entity>(
     frozen: &mut Frozen,
 ) -> Result<bool> {
     let first_new = frozen.values.len();
+    let fact = frozen.facts.end();
+    let key = original.encode(E::TABLE.id)?;
+    let mut fits = !updates.facts || frozen.facts.push(&key);
     for &column in &last.columns {
         let value = entity.encode_ref(column)?;
         let before = original.encode_ref(column).unwrap_or(ValueRef::Owned(Value::Null));
         if value.same(&before) {
             frozen.values.truncate(first_new);
+            frozen.facts.truncate(fact);
             frozen.spare.clear();
             return Ok(false);
+        }
+        if updates.facts && !last.hidden.has(column) {
+            fits &= frozen.facts.push_ref(&before) & frozen.facts.push_ref(&value);
         }
         frozen.values.push(value.into_value());
         if updates.keeps_old {
             frozen.spare.push(before.into_value());
         }
+    }
+    if !fits {
+        return Err(too_long(E::TABLE, &key));
     }
     let old = frozen.spare.len();
     frozen.values.append(&mut frozen.spare);
@@ -111,12 +134,13 @@ fn like_last<E: Entity>(
         place: at,
         def: E::TABLE,
         operation: Operation::Update,
-        key: original.encode(E::TABLE.id)?,
+        key,
         version: None,
         shape: last.shape,
         values: Extent::from(first_new, last.columns.len(), old, 0),
         written: 0..0,
         told: updates.told,
+        fact: fact..frozen.facts.end(),
         pending: frozen.pending.len()..frozen.pending.len(),
     });
     Ok(true)
@@ -153,7 +177,8 @@ fn by_column<E: Entity>(
     let (first_new, first_pending) = (frozen.values.len(), frozen.pending.len());
     let mut columns = ColumnSet::EMPTY;
     let mut managed = ColumnSet::EMPTY;
-    let Updates { told, keeps_old, .. } = *updates;
+    let Updates { keeps_old, .. } = *updates;
+    let needs_old = keeps_old || updates.facts;
     let mut old = std::mem::take(&mut frozen.spare);
     if frozen.values.capacity() - frozen.values.len() < 2 * def.columns.len() {
         let left = frozen.changes.capacity() - frozen.changes.len();
@@ -189,7 +214,7 @@ fn by_column<E: Entity>(
         }
         columns.insert(column);
         frozen.values.push(value);
-        if keeps_old {
+        if needs_old {
             old.push(before.into_value());
         }
     }
@@ -211,7 +236,7 @@ fn by_column<E: Entity>(
         columns.insert(column);
         managed.insert(column);
         frozen.values.insert(first_new + position, next);
-        if keeps_old {
+        if needs_old {
             old.insert(position, expected.clone());
         }
         for pending in &mut frozen.pending[first_pending..] {
@@ -224,7 +249,27 @@ fn by_column<E: Entity>(
     if columns.is_empty() {
         return Ok(());
     }
-    let (new_values, old_values) = (frozen.values.len() - first_new, old.len());
+    let key = original.encode(def.id)?;
+    let new_values = frozen.values.len() - first_new;
+    // What a reference waits for is not known yet.
+    let is_fact = updates.facts && operation != Operation::Trash && frozen.pending.len() == first_pending;
+    let first_fact = frozen.facts.end();
+    if is_fact {
+        let hidden = def.internal();
+        let mut fits = frozen.facts.push(&key);
+        for ((column, new), old) in columns.iter().zip(&frozen.values[first_new..]).zip(&old) {
+            if !hidden.has(column) {
+                fits &= frozen.facts.push(old) & frozen.facts.push(new);
+            }
+        }
+        if !fits {
+            return Err(too_long(def, &key));
+        }
+        if !keeps_old {
+            old.clear();
+        }
+    }
+    let old_values = old.len();
     frozen.values.append(&mut old);
     frozen.spare = old;
     let mut beside_columns = ColumnSet::EMPTY;
@@ -248,21 +293,34 @@ fn by_column<E: Entity>(
         if updates.last.is_some() {
             let values = columns.len() * (1 + usize::from(keeps_old));
             frozen.values.reserve(frozen.more * values);
+            if is_fact {
+                frozen.facts.reserve(frozen.more * (1 + 2 * columns.len()));
+            }
         }
     }
     frozen.changes.push(Change {
         place: at,
         def,
         operation,
-        key: original.encode(def.id)?,
+        key,
         version,
         shape: id,
         values: Extent::from(first_new, new_values, old_values, beside_columns.len()),
         written: 0..0,
-        told,
+        told: updates.told || (updates.facts && !is_fact),
+        fact: first_fact..frozen.facts.end(),
         pending: first_pending..frozen.pending.len(),
     });
     Ok(())
+}
+
+/// No server takes such a text either.
+#[cold]
+fn too_long(def: &TableDef, key: &Value) -> Error {
+    def.key().misfit(
+        key,
+        "a text of the row has more than 4 GiB, which is more than an event holds",
+    )
 }
 
 /// The columns that an operation writes whatever the entity says.

@@ -14,6 +14,7 @@ mod entity_id;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod flat;
 pub(crate) mod operation;
 pub(crate) mod outbox;
 mod outgoing;
@@ -37,6 +38,7 @@ pub use declaration::{Operations, Publication, Publish, Stream, Wire};
 pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent, QueueFigures};
 pub use entity_id::EntityId;
 pub use event::DirtyEvent;
+pub(crate) use flat::Flat;
 pub use outbox::{AsideRow, Backlog, Outbox, Relayed};
 pub(crate) use outgoing::Outgoing;
 pub use param::Param;

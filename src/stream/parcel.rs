@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::decide::FlushType;
 use super::declaration::Stream;
+use super::flat::{Flat, Values};
 use super::outgoing::Outgoing;
 use super::wire::{EventRecord, malformed, write_event};
 use crate::error::Result;
-use crate::table::{TableDef, Value};
+use crate::table::{ColumnSet, TableDef, Value};
 
 /// The events of one flush, packed, or as facts that are packed on the sender's thread: the flush need not wait for it.
 #[derive(Debug)]
@@ -20,10 +21,8 @@ pub(crate) enum Parcel {
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     groups: Vec<Group>,
-    /// The keys of all rows.
-    keys: Vec<Value>,
-    /// Of all updates, column by column the old and the new value.
-    values: Vec<Value>,
+    /// Of each event the key, and of an update column by column the old and the new value, [flat](super::flat).
+    bytes: Flat,
 }
 
 /// Events that differ in keys and values only.
@@ -32,18 +31,18 @@ struct Group {
     stream: &'static Stream,
     table: &'static TableDef,
     flush: FlushType,
-    /// The columns that the events show, ascending.
-    columns: Vec<usize>,
-    /// Their keys.
-    keys: Range<usize>,
-    /// Where their values begin.
-    values: usize,
+    /// The columns that the events show.
+    columns: ColumnSet,
+    /// How many there are.
+    events: usize,
+    /// Where they stand.
+    bytes: Range<usize>,
 }
 
 impl Facts {
     /// How many events they make.
     pub(crate) fn len(&self) -> usize {
-        self.groups.iter().map(|group| group.keys.len()).sum()
+        self.groups.iter().map(|group| group.events).sum()
     }
 
     /// Keeps the events of these tables.
@@ -57,19 +56,18 @@ impl Facts {
         stream: &'static Stream,
         table: &'static TableDef,
         flush: FlushType,
-        columns: impl ExactSizeIterator<Item = usize> + Clone,
+        columns: ColumnSet,
         events: usize,
     ) {
-        let end = self.keys.len();
+        let end = self.bytes.end();
         let is_alike = |group: &Group| {
-            group.keys.end == end
+            group.bytes.end == end
                 && std::ptr::eq(group.stream, stream)
                 && std::ptr::eq(group.table, table)
                 && group.flush == flush
-                && group.columns.iter().copied().eq(columns.clone())
+                && group.columns == columns
         };
-        self.keys.reserve(events);
-        self.values.reserve(events.saturating_mul(2 * columns.len()));
+        self.bytes.reserve(events.saturating_mul(1 + 2 * columns.len()));
         if self.groups.last().is_some_and(is_alike) {
             return;
         }
@@ -77,59 +75,70 @@ impl Facts {
             stream,
             table,
             flush,
-            columns: columns.collect(),
-            keys: end..end,
-            values: self.values.len(),
+            columns,
+            events: 0,
+            bytes: end..end,
         });
     }
 
-    /// Adds the event of a row, with the old and the new value of each column that it has in common with the others.
+    /// Adds the event of a row, with the old and the new value of each column that it has in common with the others, in
+    /// the order of the columns.
     ///
     /// # Errors
     ///
     /// A [`Malformed`](crate::ErrorKind::Malformed) error for a text of more than 4 GiB, which no event holds.
     #[inline]
-    pub(crate) fn event(&mut self, key: &Value, values: impl Iterator<Item = (usize, Value, Value)>) -> Result<()> {
+    pub(crate) fn event<'a>(
+        &mut self,
+        key: &Value,
+        values: impl Iterator<Item = (&'a Value, &'a Value)>,
+    ) -> Result<()> {
         let Some(group) = self.groups.last_mut() else {
             debug_assert!(false, "`begin` says what the event has in common with others");
             return Ok(());
         };
-        let start = self.values.len();
-        let mut longest = 0;
-        for (_, old, new) in values {
-            longest = longest.max(length(&old)).max(length(&new));
-            self.values.push(old);
-            self.values.push(new);
+        let bytes = &mut self.bytes;
+        let mut fits = bytes.push(key);
+        for (old, new) in values {
+            fits &= bytes.push(old) & bytes.push(new);
         }
-        debug_assert_eq!(self.values.len() - start, 2 * group.columns.len());
-        if u32::try_from(longest).is_err() {
-            self.values.truncate(start);
-            return Err(malformed(format!(
-                "{longest} bytes of text are more than an event holds"
-            )));
+        if !fits {
+            bytes.truncate(group.bytes.end);
+            return Err(malformed("a text of more than 4 GiB is more than an event holds"));
         }
-        self.keys.push(key.clone());
-        group.keys.end += 1;
+        group.bytes.end = self.bytes.end();
+        group.events += 1;
         Ok(())
     }
 
-    fn pack(mut self) -> Vec<Outgoing> {
+    /// Adds so many events whose keys and values are there already, in the form that [`event`](Facts::event) gives them.
+    pub(crate) fn events(&mut self, bytes: &[u8], count: usize) {
+        let Some(group) = self.groups.last_mut() else {
+            debug_assert!(false, "`begin` says what the events have in common with others");
+            return;
+        };
+        self.bytes.extend(bytes);
+        group.bytes.end = self.bytes.end();
+        group.events += count;
+    }
+
+    fn pack(self) -> Vec<Outgoing> {
         // Random once, then counted, which costs a tenth.
         let mut ids = ulid::Generator::new();
         let mut events = Vec::with_capacity(self.len());
         let mut changes = Vec::new();
         for group in &self.groups {
-            let mut values = self.values[group.values..].iter_mut().map(Value::take);
-            for key in &self.keys[group.keys.clone()] {
+            let mut values = Values(self.bytes.get(group.bytes.clone()));
+            while let Some(key) = values.next() {
                 changes.clear();
-                for &column in &group.columns {
+                for column in group.columns.iter() {
                     if let (Some(old), Some(new)) = (values.next(), values.next()) {
                         changes.push((column, old, new));
                     }
                 }
                 let record = EventRecord {
                     table: group.table,
-                    key,
+                    key: &key,
                     flush: group.flush,
                     changes: &changes,
                 };
@@ -141,15 +150,8 @@ impl Facts {
                 events.push(Outgoing::new(group.stream, id.to_string(), payload));
             }
         }
+        debug_assert_eq!(events.len(), self.len());
         events
-    }
-}
-
-fn length(value: &Value) -> usize {
-    match value {
-        Value::Text(text) => text.len(),
-        Value::Bytes(bytes) => bytes.len(),
-        _ => 0,
     }
 }
 
@@ -200,11 +202,14 @@ mod tests {
         let mut key = 0;
         let mut add = |facts: &mut Facts, stream, table, flush, events: u64| {
             let columns = (flush == FlushType::Update).then_some(name);
-            facts.begin(stream, table, flush, columns.iter().copied(), 1);
+            facts.begin(stream, table, flush, columns.into_iter().collect(), 1);
             for _ in 0..events {
                 key += 1;
-                let values = texts(key).into_iter().filter(|_| columns.is_some());
-                facts.event(&Value::UInt(key), values).unwrap();
+                let texts = texts(key);
+                let values = texts.iter().filter(|_| columns.is_some());
+                facts
+                    .event(&Value::UInt(key), values.map(|(_, old, new)| (old, new)))
+                    .unwrap();
             }
         };
         add(&mut facts, USERS, kept, FlushType::Update, 2);

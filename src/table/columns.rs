@@ -120,6 +120,14 @@ impl ColumnSet {
     }
 }
 
+impl FromIterator<usize> for ColumnSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(columns: I) -> Self {
+        let mut set = ColumnSet::EMPTY;
+        columns.into_iter().for_each(|column| set.insert(column));
+        set
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +145,7 @@ mod tests {
         assert!(set.meets(&ColumnSet::of(&[255])));
         assert!(!set.meets(&ColumnSet::of(&[254])));
         for columns in [0, 1, 63, 64, 65, 256] {
+            assert_eq!((0..columns).collect::<ColumnSet>(), ColumnSet::first(columns));
             assert_eq!(
                 ColumnSet::first(columns).iter().collect::<Vec<_>>(),
                 (0..columns).collect::<Vec<_>>()

@@ -43,6 +43,80 @@ struct Page {
 }
 impl Entity for Page {}
 
+#[derive(Debug, Clone, Default, Table)]
+#[table(name = "leaves", stream(TEXTS), stream(MEMOS, on = "U"))]
+struct Leaf {
+    #[column(id)]
+    id: u64,
+    text: String,
+    size: Option<i32>,
+    branch: Option<Ref<Note>>,
+    #[column(created_at)]
+    at: chrono::NaiveDateTime,
+}
+impl Entity for Leaf {}
+
+/// Updates of one flush that differ in their columns, in what no event shows and in what waits for a key: each event has
+/// the values of its row.
+#[test]
+fn updates_of_one_flush_have_their_own_columns_and_values() {
+    let (_database, builder) = database();
+    let engine = builder.entity::<Note>().entity::<Leaf>().build().unwrap();
+    engine.schema().diff().unwrap().apply().unwrap();
+    let mut texts = engine.consumer(&TEXTS).single().unwrap();
+    let mut memos = engine.consumer(&MEMOS).single().unwrap();
+    let mut session = engine.session();
+    let note = session.insert(Note::default());
+    let leaves: Vec<Handle<Leaf>> = (0..9)
+        .map(|size| {
+            session.insert(Leaf {
+                size: Some(size),
+                ..Leaf::default()
+            })
+        })
+        .collect();
+    session.flush().unwrap();
+    events(&mut texts, 10);
+    let fresh = session.insert(Note::default());
+    for (n, &leaf) in leaves.iter().enumerate() {
+        match n {
+            0 | 1 | 4 => session[leaf].size = Some(-1),
+            2 => session[leaf].branch = Some(fresh.into()),
+            3 => session[leaf].branch = Some(note.into()),
+            5 => session[leaf].at += chrono::TimeDelta::days(1),
+            6 | 7 => {
+                session[leaf].text = format!("é{n}");
+                session[leaf].size = None;
+            }
+            _ => {
+                session[leaf].at += chrono::TimeDelta::days(1);
+                session[leaf].size = Some(8);
+            }
+        }
+    }
+    // The same as before: nothing is written.
+    session[leaves[8]].size = Some(8);
+    session.flush().unwrap();
+    let mut told: Vec<String> = events(&mut texts, 10).iter().map(spelled).collect();
+    told.sort();
+    let expected = [
+        "leaves 1 2 size: 0 -> -1",
+        "leaves 2 2 size: 1 -> -1",
+        "leaves 3 2 branch: NULL -> 2",
+        "leaves 4 2 branch: NULL -> 1",
+        "leaves 5 2 size: 4 -> -1",
+        "leaves 6 2",
+        "leaves 7 2 text: \"\" -> \"é6\" size: 6 -> NULL",
+        "leaves 8 2 text: \"\" -> \"é7\" size: 7 -> NULL",
+        "leaves 9 2",
+        "notes 2 1",
+    ];
+    assert_eq!(told, expected);
+    let mut told: Vec<String> = events(&mut memos, 9).iter().map(spelled).collect();
+    told.sort();
+    assert_eq!(told, expected[..9]);
+}
+
 /// Two entities on one stream, and one entity on two streams, each of which gets all: of the later change-data tests.
 #[test]
 fn two_entities_on_one_stream_and_one_entity_on_two() {
