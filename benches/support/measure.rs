@@ -64,32 +64,32 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
     let starts = rounds.min(STARTS);
     let mut names = Vec::new();
     let mut times: Vec<Vec<f64>> = Vec::new();
+    let mut beyond: Vec<f64> = Vec::new();
     for start in 0..starts {
         let mut started = case.start(world);
         add(case, &mut started);
         names = started.sides.iter().map(|(name, _)| *name).collect();
         times.resize_with(names.len(), Vec::new);
         let rounds = rounds * start / starts..rounds * (start + 1) / starts;
-        run(case.goal, world, started, rounds, &mut times);
+        run(case.goal, world, started, rounds, &mut times, &mut beyond);
     }
-    let against = |other: usize, of: &dyn Fn(f64, f64) -> f64| {
+    let ratio = |other: usize| {
         median(
             times[0]
                 .iter()
                 .zip(&times[other])
-                .map(|(&own, &other)| of(own, other))
+                .map(|(own, other)| own / other)
                 .collect(),
         )
     };
-    let ratio = |own: f64, other: f64| own / other;
     let reached = match case.goal {
-        Goal::Ratio(_) => against(1, &ratio),
+        Goal::Ratio(_) => ratio(1),
         Goal::Within(_) => median(times[0].clone()),
-        Goal::Beyond(_) => against(1, &|own, other| own - other),
+        Goal::Beyond(_) => median(beyond),
     };
     let sides = names.into_iter().enumerate().map(|(i, name)| {
         let time = Duration::from_secs_f64(median(times[i].clone()) / 1e9);
-        (name, time, against(i, &ratio))
+        (name, time, ratio(i))
     });
     Outcome {
         name: case.name.clone(),
@@ -99,8 +99,16 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
     }
 }
 
-/// These rounds of a case that is set up: of each side the middle time of a slice.
-fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, times: &mut [Vec<f64>]) {
+/// These rounds of a case that is set up: of each side the middle time of a slice, and the middle difference of the
+/// first side's slice and the second's beside it.
+fn run(
+    goal: Goal,
+    world: &World,
+    mut started: Started,
+    rounds: Range<usize>,
+    times: &mut [Vec<f64>],
+    beyond: &mut Vec<f64>,
+) {
     if let Some(fresh) = &mut started.fresh {
         fresh();
     }
@@ -116,7 +124,7 @@ fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, ti
     }
     // A small difference of two times needs more of them.
     let long = match goal {
-        Goal::Beyond(_) => 2 * ROUND,
+        Goal::Beyond(_) => 4 * ROUND,
         _ => ROUND,
     };
     for round in rounds {
@@ -133,6 +141,9 @@ fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, ti
                 slice_times[at].push(nanos(took) / slices[at] as f64);
             }
             turn += 1;
+        }
+        if let [own, other, ..] = slice_times.as_slice() {
+            beyond.push(median(own.iter().zip(other).map(|(own, other)| own - other).collect()));
         }
         for (at, slice_times) in slice_times.into_iter().enumerate() {
             times[at].push(median(slice_times));
