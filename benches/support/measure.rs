@@ -63,32 +63,22 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&Case, &mut Started)) -> Outcome {
     let starts = rounds.min(STARTS);
     let mut names = Vec::new();
-    let mut times: Vec<Vec<f64>> = Vec::new();
-    let mut beyond: Vec<f64> = Vec::new();
+    let mut found = Found::default();
     for start in 0..starts {
         let mut started = case.start(world);
         add(case, &mut started);
         names = started.sides.iter().map(|(name, _)| *name).collect();
-        times.resize_with(names.len(), Vec::new);
         let rounds = rounds * start / starts..rounds * (start + 1) / starts;
-        run(case.goal, world, started, rounds, &mut times, &mut beyond);
+        run(case.goal, world, started, rounds, &mut found);
     }
-    let ratio = |other: usize| {
-        median(
-            times[0]
-                .iter()
-                .zip(&times[other])
-                .map(|(own, other)| own / other)
-                .collect(),
-        )
-    };
+    let ratio = |other: usize| median(found.ratios[other].clone());
     let reached = match case.goal {
         Goal::Ratio(_) => ratio(1),
-        Goal::Within(_) => median(times[0].clone()),
-        Goal::Beyond(_) => median(beyond),
+        Goal::Within(_) => median(found.times[0].clone()),
+        Goal::Beyond(_) => median(found.beyond),
     };
     let sides = names.into_iter().enumerate().map(|(i, name)| {
-        let time = Duration::from_secs_f64(median(times[i].clone()) / 1e9);
+        let time = Duration::from_secs_f64(median(found.times[i].clone()) / 1e9);
         (name, time, ratio(i))
     });
     Outcome {
@@ -99,16 +89,20 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
     }
 }
 
-/// These rounds of a case that is set up: of each side the middle time of a slice, and the middle difference of the
-/// first side's slice and the second's beside it.
-fn run(
-    goal: Goal,
-    world: &World,
-    mut started: Started,
-    rounds: Range<usize>,
-    times: &mut [Vec<f64>],
-    beyond: &mut Vec<f64>,
-) {
+/// What was found in each round.
+#[derive(Default)]
+struct Found {
+    /// Of each side the middle time of a slice.
+    times: Vec<Vec<f64>>,
+    /// Of each side the middle ratio of the first side's slice to its own beside it. What makes the server slow for a
+    /// moment makes both slow.
+    ratios: Vec<Vec<f64>>,
+    /// The middle difference of the first side's slice and the second's.
+    beyond: Vec<f64>,
+}
+
+/// These rounds of a case that is set up.
+fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, found: &mut Found) {
     if let Some(fresh) = &mut started.fresh {
         fresh();
     }
@@ -142,11 +136,18 @@ fn run(
             }
             turn += 1;
         }
-        if let [own, other, ..] = slice_times.as_slice() {
-            beyond.push(median(own.iter().zip(other).map(|(own, other)| own - other).collect()));
+        found.times.resize_with(count, Vec::new);
+        found.ratios.resize_with(count, Vec::new);
+        let beside = |other: usize, of: fn(f64, f64) -> f64| {
+            let slices = slice_times[0].iter().zip(&slice_times[other]);
+            median(slices.map(|(&own, &other)| of(own, other)).collect())
+        };
+        for side in 0..count {
+            found.times[side].push(median(slice_times[side].clone()));
+            found.ratios[side].push(beside(side, |own, other| own / other));
         }
-        for (at, slice_times) in slice_times.into_iter().enumerate() {
-            times[at].push(median(slice_times));
+        if count > 1 {
+            found.beyond.push(beside(1, |own, other| own - other));
         }
     }
 }

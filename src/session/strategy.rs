@@ -30,6 +30,9 @@ pub(super) const LISTED: usize = 64;
 /// So many rows are inserted by one statement of exactly their number.
 const EXACT: usize = 128;
 
+/// So many are, too, where more came before them: each further statement for them costs as much as thirty rows.
+const REST: usize = 64;
+
 /// How rows that get different values are updated. The span is that of their keys from the first to the last, where
 /// they are integers.
 //
@@ -65,10 +68,10 @@ pub(crate) fn most_inserted(flavour: Flavour) -> usize {
 /// transaction; else the greatest of few sizes, because a statement of a new size must be prepared first.
 pub(crate) fn inserted(all: usize, left: usize, most: usize) -> usize {
     let take = left.min(most);
-    if all <= EXACT || take <= 8 {
+    if all <= EXACT || take <= REST {
         return take;
     }
-    // Eight sizes between each power of two and the next.
+    // Eight sizes between each power of two and the next: what is left behind one below 1,024 is a rest.
     let step = 1 << take.ilog2().saturating_sub(3);
     take / step * step
 }
@@ -108,16 +111,16 @@ mod tests {
         assert_eq!(pieces(1, 1024), [1]);
         assert_eq!(pieces(128, 1024), [128]);
         assert_eq!(pieces(129, 1024), [128, 1]);
-        assert_eq!(pieces(737, 1024), [704, 32, 1]);
+        assert_eq!(pieces(737, 1024), [704, 33]);
         assert_eq!(pieces(1000, 1024), [960, 40]);
         assert_eq!(pieces(2050, 1024), [1024, 1024, 2]);
         assert_eq!(pieces(400, 192), [192, 192, 16]);
         assert_eq!(pieces(7, 3), [3, 3, 1]);
         let sizes: std::collections::BTreeSet<usize> = (129..5000).flat_map(|rows| pieces(rows, 1024)).collect();
-        assert_eq!(sizes.len(), 8 + 7 * 8);
+        assert_eq!(sizes.len(), 64 + 4 * 8);
         for rows in 1..5000 {
             assert_eq!(pieces(rows, 1024).iter().sum::<usize>(), rows);
-            assert!(pieces(rows, 1024).len() <= rows / 1024 + 4, "{rows}");
+            assert!(pieces(rows, 1024).len() <= rows / 1024 + 2, "{rows}");
         }
     }
 
