@@ -142,8 +142,8 @@ fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, fo
             let slices = slice_times[0].iter().zip(&slice_times[other]);
             median(slices.map(|(&own, &other)| of(own, other)).collect())
         };
-        for side in 0..count {
-            found.times[side].push(median(slice_times[side].clone()));
+        for (side, times) in slice_times.iter().enumerate() {
+            found.times[side].push(median(times.clone()));
             found.ratios[side].push(beside(side, |own, other| own / other));
         }
         if count > 1 {

@@ -9,7 +9,7 @@ use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::runtime::{Registered, Routed, Runtime};
 use crate::stream::outbox::{self, OUTBOX, Packer};
-use crate::stream::{EventRecord, Facts, Flat, FlushType, Parcel, publishes, write_event};
+use crate::stream::{EventRecord, Facts, Flat, FlushType, Ids, Parcel, publishes, write_event};
 use crate::table::{ColumnSet, Value};
 
 /// The events of a flush or a transaction.
@@ -21,8 +21,8 @@ pub(super) struct Events {
     durable: Vec<Packer>,
     /// Events that could not be written.
     problems: Vec<Error>,
-    /// Makes the ids of durable events: random once, then counted, which costs a tenth.
-    ids: ulid::Generator,
+    /// Makes the ids of durable events.
+    ids: Ids,
     /// Room for the bytes of one event.
     payload: Vec<u8>,
 }
@@ -257,8 +257,7 @@ impl Events {
         self.payload.clear();
         write_event(&mut self.payload, record, stream.wire_format())?;
         if let Some(packer) = self.durable.get_mut(outbox) {
-            let id = self.ids.generate().unwrap_or_else(|_| ulid::Ulid::generate());
-            packer.push(stream, id.array_to_str(&mut [0; ulid::ULID_LEN]), &self.payload);
+            packer.push(stream, self.ids.next(), &self.payload);
         }
         Ok(())
     }

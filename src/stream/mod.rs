@@ -15,6 +15,7 @@ mod event;
 #[cfg(test)]
 mod fixture;
 mod flat;
+mod ids;
 pub(crate) mod operation;
 pub(crate) mod outbox;
 mod outgoing;
@@ -39,6 +40,7 @@ pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, F
 pub use entity_id::EntityId;
 pub use event::DirtyEvent;
 pub(crate) use flat::Flat;
+pub(crate) use ids::Ids;
 pub use outbox::{AsideRow, Backlog, Outbox, Relayed};
 pub(crate) use outgoing::Outgoing;
 pub use param::Param;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::decide::FlushType;
 use super::declaration::Stream;
 use super::flat::{Flat, Values};
+use super::ids::Ids;
 use super::outgoing::Outgoing;
 use super::wire::{EventRecord, malformed, write_event};
 use crate::error::Result;
@@ -123,8 +124,7 @@ impl Facts {
     }
 
     fn pack(self) -> Vec<Outgoing> {
-        // Random once, then counted, which costs a tenth.
-        let mut ids = ulid::Generator::new();
+        let mut ids = Ids::default();
         let mut events = Vec::with_capacity(self.len());
         let mut changes = Vec::new();
         for group in &self.groups {
@@ -146,8 +146,7 @@ impl Facts {
                 let mut payload = Vec::with_capacity(192);
                 let written = write_event(&mut payload, &record, group.stream.wire_format());
                 debug_assert!(written.is_ok(), "`event` has seen to it: {written:?}");
-                let id = ids.generate().unwrap_or_else(|_| ulid::Ulid::generate());
-                events.push(Outgoing::new(group.stream, id.to_string(), payload));
+                events.push(Outgoing::new(group.stream, ids.next().to_string(), payload));
             }
         }
         debug_assert_eq!(events.len(), self.len());

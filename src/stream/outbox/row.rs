@@ -7,13 +7,18 @@
 //! [ [ [name, max_len | nil, max_age in ms | nil], … ]          the streams
 //!   [ [stream, event id, payload, [tag, value, …]], … ] ]      the events, in order
 //! ```
+//!
+//! Formats 3 and 4 are the same as 1 and 2, but that an event may have nil for its id: both it and the event before it
+//! have ULIDs, and its own is the next one.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use rmp::encode;
+use ulid::{ULID_LEN, Ulid};
 
 use crate::error::Result;
+use crate::stream::ids::after;
 use crate::stream::wire::{Cursor, Integer, malformed};
 use crate::stream::{Outgoing, Stream};
 
@@ -21,6 +26,10 @@ use crate::stream::{Outgoing, Stream};
 const PLAIN: u16 = 1;
 /// MessagePack in an LZ4 block.
 const COMPRESSED: u16 = 2;
+/// So much more with ids that are counted.
+const COUNTED: u16 = 2;
+const PLAIN_COUNTED: u16 = PLAIN + COUNTED;
+const COMPRESSED_COUNTED: u16 = COMPRESSED + COUNTED;
 
 /// The most events of one row.
 pub(crate) const EVENTS: usize = 1000;
@@ -47,7 +56,8 @@ pub(crate) fn pack(events: &[Outgoing]) -> Vec<Body> {
     let mut packer = Packer::default();
     for event in events {
         let place = packer.make_room(&event.stream, event.max_len, event.max_age, event.size());
-        packer.add(place, &event.id, &event.payload, &event.tags);
+        packer.last = None;
+        packer.add(place, Some(&event.id), &event.payload, &event.tags);
     }
     packer.take()
 }
@@ -63,6 +73,10 @@ pub(crate) struct Packer {
     bytes: Vec<u8>,
     /// How many events it has.
     events: usize,
+    /// The id of the last one, where ids are counted.
+    last: Option<Ulid>,
+    /// Whether any has no id of its own.
+    counted: bool,
     /// What they count of [`BYTES`].
     size: usize,
     /// How many events were packed in all.
@@ -79,10 +93,18 @@ struct Head {
 
 impl Packer {
     /// Packs an event of a stream.
-    pub(crate) fn push(&mut self, stream: &Stream, id: &str, payload: &[u8]) {
-        let size = Outgoing::size_of(stream.name(), id, payload);
+    pub(crate) fn push(&mut self, stream: &Stream, id: Ulid, payload: &[u8]) {
+        let size = Outgoing::size_of(stream.name(), "", payload) + ULID_LEN;
         let place = self.make_room(stream.name(), stream.longest(), stream.oldest(), size);
-        self.add(place, id, payload, &[]);
+        let is_next = self.last.and_then(after) == Some(id);
+        self.counted |= is_next;
+        self.last = Some(id);
+        let mut letters = [0; ULID_LEN];
+        let own: Option<&str> = match is_next {
+            true => None,
+            false => Some(id.array_to_str(&mut letters)),
+        };
+        self.add(place, own, payload, &[]);
     }
 
     /// How many events were packed.
@@ -113,11 +135,15 @@ impl Packer {
         })
     }
 
-    fn add(&mut self, place: usize, id: &str, payload: &[u8], tags: &[(String, String)]) {
+    /// Adds an event; without an id, it is the one after the last.
+    fn add(&mut self, place: usize, id: Option<&str>, payload: &[u8], tags: &[(String, String)]) {
         let out = &mut self.bytes;
         array(out, 4);
         number(out, Some(place as u64));
-        text(out, id.as_bytes());
+        match id {
+            Some(id) => text(out, id.as_bytes()),
+            None => number(out, None),
+        }
         text(out, payload);
         array(out, 2 * tags.len());
         for (name, value) in tags {
@@ -151,6 +177,7 @@ impl Packer {
         } else {
             (COMPRESSED, lz4_flex::block::compress_prepend_size(&bytes))
         };
+        let format = if self.counted { format + COUNTED } else { format };
         self.full.push(Body {
             format,
             events: u32::try_from(self.events).unwrap_or(u32::MAX),
@@ -158,6 +185,7 @@ impl Packer {
         });
         self.streams.clear();
         (self.events, self.size) = (0, 0);
+        (self.last, self.counted) = (None, false);
     }
 }
 
@@ -185,8 +213,8 @@ fn number(out: &mut Vec<u8>, number: Option<u64>) {
 /// what the format says.
 pub(crate) fn unpack(format: u16, bytes: &[u8]) -> Result<Vec<Outgoing>> {
     match format {
-        PLAIN => read(bytes),
-        COMPRESSED => read(&decompress(bytes)?),
+        PLAIN | PLAIN_COUNTED => read(bytes, format == PLAIN_COUNTED),
+        COMPRESSED | COMPRESSED_COUNTED => read(&decompress(bytes)?, format == COMPRESSED_COUNTED),
         _ => Err(malformed(format!(
             "the row has format {format}, which this version does not know"
         ))),
@@ -202,7 +230,7 @@ fn decompress(bytes: &[u8]) -> Result<Vec<u8>> {
     lz4_flex::block::decompress(block, size).map_err(|error| malformed(error.to_string()))
 }
 
-fn read(bytes: &[u8]) -> Result<Vec<Outgoing>> {
+fn read(bytes: &[u8], counted: bool) -> Result<Vec<Outgoing>> {
     let mut cursor = Cursor::new(bytes);
     expect(&mut cursor, "the row", 2)?;
     let count = cursor.array("the streams")?;
@@ -215,7 +243,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Outgoing>> {
         streams.push((name, max_len, max_age));
     }
     let count = cursor.array("the events")?;
-    let mut events = Vec::with_capacity(count);
+    let mut events: Vec<Outgoing> = Vec::with_capacity(count);
     for _ in 0..count {
         expect(&mut cursor, "an event", 4)?;
         let place = optional(&mut cursor, "the stream of an event")?;
@@ -223,7 +251,12 @@ fn read(bytes: &[u8]) -> Result<Vec<Outgoing>> {
         let Some((name, max_len, max_age)) = stream else {
             return Err(malformed("an event has a stream that the row does not name".to_owned()));
         };
-        let id = cursor.utf8("the id of an event")?.to_owned();
+        let id = match counted && cursor.nil() {
+            true => events.last().and_then(|before| next(&before.id)).ok_or_else(|| {
+                malformed("an event has the id after that of an event that is not there, or has no ULID".to_owned())
+            })?,
+            false => cursor.utf8("the id of an event")?.to_owned(),
+        };
         let payload = cursor.text("the payload of an event")?.to_vec();
         let words = cursor.array("the tags of an event")?;
         let mut tags = Vec::with_capacity(words / 2);
@@ -247,6 +280,12 @@ fn read(bytes: &[u8]) -> Result<Vec<Outgoing>> {
         )));
     }
     Ok(events)
+}
+
+/// The ULID after this one.
+fn next(id: &str) -> Option<String> {
+    let id = Ulid::from_string(id).ok()?;
+    after(id).map(|next| next.to_string())
 }
 
 fn expect(cursor: &mut Cursor<'_>, what: &str, wanted: usize) -> Result<()> {
@@ -313,7 +352,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(format in 0u16..4, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_make_it_panic(format in 0u16..6, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = unpack(format, &bytes);
         }
     }
@@ -332,6 +371,52 @@ mod tests {
         let giant = [event("s", 1, vec![7; 5 << 20])];
         assert_eq!(shown(&read_back(&pack(&giant))), shown(&giant));
         assert!(pack(&[]).is_empty());
+    }
+
+    #[test]
+    fn ids_that_are_counted_come_back() {
+        const ALL: Stream = Stream::new("s");
+        let first = Ulid::from((7 << 80) | ((1 << 80) - 2));
+        let last = after(first).unwrap();
+        assert_eq!(after(last), None);
+        let far = Ulid::from(9 << 80);
+        let ids = |ids: &[Ulid]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let of = |events: &[Outgoing]| events.iter().map(|event| event.id.clone()).collect::<Vec<_>>();
+        for (wanted, formats) in [
+            (vec![first], [PLAIN, COMPRESSED]),
+            (vec![first, far], [PLAIN, COMPRESSED]),
+            (vec![first, first], [PLAIN, COMPRESSED]),
+            (
+                vec![first, last, far, after(far).unwrap()],
+                [PLAIN_COUNTED, COMPRESSED_COUNTED],
+            ),
+        ] {
+            for (payload, format) in [1, 1000].into_iter().zip(formats) {
+                let mut packer = Packer::default();
+                wanted.iter().for_each(|&id| packer.push(&ALL, id, &vec![7; payload]));
+                let bodies = packer.take();
+                assert_eq!(bodies[0].format, format, "{wanted:?}");
+                assert_eq!(of(&read_back(&bodies)), ids(&wanted));
+            }
+        }
+        // Each row begins with an id.
+        let mut packer = Packer::default();
+        let many: Vec<Ulid> = std::iter::successors(Some(far), |&id| after(id)).take(2500).collect();
+        many.iter().for_each(|&id| packer.push(&ALL, id, b"x"));
+        let bodies = packer.take();
+        assert_eq!(bodies.len(), 3);
+        assert_eq!(of(&read_back(&bodies)), ids(&many));
+        // The first event of a row, one after an id that is no ULID, and a format that counts none.
+        let row = |events: &[u8]| [&[0x92, 0x91, 0x93, 0xa1, b's', 0xc0, 0xc0], events].concat();
+        let without = row(&[0x91, 0x94, 0, 0xc0, 0xa1, b'x', 0x90]);
+        let behind = row(&[
+            0x92, 0x94, 0, 0xa1, b'i', 0xa1, b'x', 0x90, 0x94, 0, 0xc0, 0xa1, b'x', 0x90,
+        ]);
+        for body in [without, behind] {
+            let text = unpack(PLAIN_COUNTED, &body).unwrap_err().to_string();
+            assert!(text.contains("id after"), "{text}");
+            assert!(unpack(PLAIN, &body).is_err());
+        }
     }
 
     #[test]
