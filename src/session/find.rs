@@ -264,11 +264,13 @@ impl Core {
         params: Params,
         each: &mut dyn FnMut(&mut Row) -> Result<()>,
     ) -> Result<()> {
-        let runtime = self.runtime.clone();
+        let Core {
+            runtime, transaction, ..
+        } = self;
         let pool = runtime.table::<E>()?.mysql;
-        if let Some(transaction) = &mut self.transaction {
+        if let Some(transaction) = transaction {
             return transaction
-                .connection(&runtime, pool)?
+                .connection(runtime, pool)?
                 .select(sql, params, E::TABLE.name, each);
         }
         runtime.mysql[pool].get()?.select(sql, params, E::TABLE.name, each)
