@@ -13,6 +13,8 @@ const SLICE: Duration = Duration::from_millis(1);
 const STARTS: usize = 5;
 /// How long each side works in a round.
 const ROUND: Duration = Duration::from_millis(40);
+/// How often it does at least, unless it works for ten times as long.
+const TURNS: usize = 4;
 
 /// What came out of a case.
 pub(crate) struct Outcome {
@@ -127,7 +129,12 @@ fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, fo
         let mut sums = vec![Duration::ZERO; count];
         let mut turn = round;
         // Forth and back, and as often forth as back, so that nobody is more often the one who comes after somebody.
-        while turn == round || (turn - round) % 2 == 1 || sums.iter().all(|sum| *sum < long) {
+        let is_short = |sums: &[Duration], long: Duration| sums.iter().all(|sum| *sum < long);
+        while turn == round
+            || (turn - round) % 2 == 1
+            || is_short(&sums, long)
+            || (turn - round < TURNS && is_short(&sums, 10 * long))
+        {
             for i in 0..count {
                 let at = if turn % 2 == 0 { i } else { count - 1 - i };
                 let took = (started.sides[at].1)(slices[at]);
