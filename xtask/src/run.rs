@@ -32,9 +32,12 @@ impl Arguments {
 }
 
 /// The cargo that runs this task, in the root of the repository.
+//
+// The root of now, not of when this was compiled: two clones may share a target directory.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    if let Some(root) = Path::new(env!("CARGO_MANIFEST_DIR")).parent() {
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    if let Some(root) = Path::new(&package).parent() {
         command.current_dir(root);
     }
     command
