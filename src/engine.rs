@@ -73,6 +73,7 @@ impl Engine {
     }
 
     /// A new session. It takes a connection only while it talks to a server.
+    #[inline]
     pub fn session(&self) -> Session {
         Session::new(self.runtime.clone())
     }

@@ -130,6 +130,7 @@ impl Registered {
     }
 
     /// The text that reads one row by its key.
+    #[inline]
     pub(crate) fn by_key(&self) -> &str {
         self.by_key.get_or_init(|| by_keys(self.def, 1))
     }
@@ -209,12 +210,14 @@ impl Runtime {
     }
 
     /// The registered table of `E`.
+    #[inline]
     pub(crate) fn table<E: Table>(&self) -> Result<&Registered> {
         self.registered(E::table_index())
             .ok_or_else(|| Error::new(ErrorKind::NotRegistered { table: E::TABLE.name }))
     }
 
     /// The registered table with this process-wide index.
+    #[inline]
     pub(crate) fn registered(&self, index: usize) -> Option<&Registered> {
         self.tables.get(index).and_then(Option::as_ref)
     }

@@ -209,6 +209,47 @@ fn a_table_is_walked_in_constant_memory_and_by_key() {
 }
 
 #[test]
+fn a_plain_value_is_the_row_as_it_is_in_the_database() {
+    let (_database, engine) = engine();
+    let mut session = engine.session();
+    let ana = session.insert(account("Ana", 1));
+    let bob = session.insert(account("Bob", 2));
+    session.flush().unwrap();
+    let (ana_key, bob_key) = (session[ana].id, session[bob].id);
+    let balance = |session: &mut Session, key: u64| {
+        let found = session.fetch::<Account>(key).unwrap();
+        found.map(|account| account.balance)
+    };
+
+    session[ana].balance = 10;
+    assert_eq!(
+        balance(&mut session, ana_key),
+        Some(1),
+        "the edit is the session's only"
+    );
+    assert_eq!(session[ana].balance, 10);
+    let mut other = engine.session();
+    assert_eq!(balance(&mut other, bob_key), Some(2));
+    assert!(other.is_empty(), "nothing of it is tracked");
+    assert_eq!(balance(&mut other, bob_key + 1), None);
+
+    session
+        .transaction(|session| {
+            session.flush()?;
+            assert_eq!(balance(session, ana_key), Some(10), "on the transaction's connection");
+            assert_eq!(balance(&mut other, ana_key), Some(1));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(balance(&mut other, ana_key), Some(10));
+
+    session.delete(ana).unwrap();
+    session.flush().unwrap();
+    assert_eq!(balance(&mut other, ana_key), None, "it is trashed");
+    assert_eq!(balance(&mut session, ana_key), None);
+}
+
+#[test]
 fn upsert_changes_the_row_that_is_there_or_makes_one() {
     let (database, engine) = engine();
     let mut session = engine.session();

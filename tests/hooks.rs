@@ -178,6 +178,8 @@ fn hooks_run_in_the_order_of_the_table() {
     let mut other = engine.session();
     other.find::<Plain>(1).unwrap().unwrap();
     expect("load");
+    other.fetch::<Plain>(1).unwrap().unwrap();
+    expect("load");
     other.query::<Plain>().all().unwrap();
     other.find::<Plain>(1).unwrap();
     expect("nothing changed");

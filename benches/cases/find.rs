@@ -48,14 +48,7 @@ fn one(world: &World, tracked: bool) -> Started {
             session
         })
     } else {
-        plain(move || {
-            let found = engine
-                .session()
-                .query::<User>()
-                .filter(User::ID.eq(key(&mut turn)))
-                .fetch();
-            found.unwrap().pop().unwrap()
-        })
+        plain(move || engine.session().fetch::<User>(key(&mut turn)).unwrap().unwrap())
     };
     let mut bare = bare(&site.place.url);
     let statement = bare.prep(format!("{SELECT} WHERE id=?")).unwrap();

@@ -26,38 +26,44 @@ struct Inner {
 }
 
 impl Spare {
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A free connection: the spare one, or one of the pool's.
+    #[inline]
     pub(super) fn take(self: &Arc<Self>, pool: &r2d2::Pool<Manager>) -> Result<Checkout, r2d2::Error> {
         let now = Instant::now();
-        let lent = |mut connection: Pooled| {
-            connection.lent = now;
-            Checkout {
-                connection: Some(connection),
-                spare: self.clone(),
-            }
+        let is_trusted = |connection: &mut Pooled| now.duration_since(connection.lent) < TRUSTED_IDLE;
+        let spare = self.lock().connection.take_if(is_trusted);
+        let mut connection = match spare {
+            Some(connection) => connection,
+            None => self.take_from(pool)?,
         };
+        connection.lent = now;
+        Ok(Checkout {
+            connection: Some(connection),
+            spare: self.clone(),
+        })
+    }
+
+    #[cold]
+    fn take_from(&self, pool: &r2d2::Pool<Manager>) -> Result<Pooled, r2d2::Error> {
         let idle = {
             let mut inner = self.lock();
-            match inner.connection.take() {
-                Some(connection) if now.duration_since(connection.lent) < TRUSTED_IDLE => return Ok(lent(connection)),
-                idle => {
-                    inner.asking += 1;
-                    idle
-                }
-            }
+            inner.asking += 1;
+            inner.connection.take()
         };
         // The pool asks it whether it still lives.
         drop(idle);
         let connection = pool.get();
         self.lock().asking -= 1;
-        connection.map(lent)
+        connection
     }
 
     /// Keeps a connection as the spare one, or gives it back to the pool.
+    #[inline]
     fn put(&self, connection: Pooled) {
         let is_usable = !connection.is_broken() && !connection.in_transaction() && !connection.is_old();
         let mut inner = self.lock();
@@ -65,9 +71,14 @@ impl Spare {
             inner.connection = Some(connection);
             return;
         }
-        // Where one broke, the pool is to ask the others.
-        let doubtful = inner.connection.take_if(|_| connection.is_broken());
         drop(inner);
+        self.give_back(connection);
+    }
+
+    #[cold]
+    fn give_back(&self, connection: Pooled) {
+        // Where one broke, the pool is to ask the others.
+        let doubtful = self.lock().connection.take_if(|_| connection.is_broken());
         drop(doubtful);
         drop(connection);
     }
@@ -104,6 +115,7 @@ impl DerefMut for Checkout {
 }
 
 impl Drop for Checkout {
+    #[inline]
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.spare.put(connection);

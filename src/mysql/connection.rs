@@ -95,6 +95,7 @@ impl Connection {
     }
 
     /// Whether the pool should close it, as far as is known without looking at a clock.
+    #[inline]
     pub(super) fn is_old(&self) -> bool {
         self.lent.duration_since(self.opened) >= LIFETIME
     }
@@ -119,6 +120,7 @@ impl Connection {
     }
 
     /// Runs a query, kept prepared, and hands each row over.
+    #[inline]
     pub(crate) fn select(
         &mut self,
         sql: &str,
@@ -143,14 +145,20 @@ impl Connection {
     }
 
     /// A value that no packet holds is not sent: the server would close the connection, and nobody would know why.
+    #[inline]
     fn check_size(&mut self, params: &Params, table: &str) -> Result<()> {
         let longest = params.longest();
         // With its header of 7 bytes a packet must be shorter than the limit.
         if longest + 7 < self.server.max_packet {
             return Ok(());
         }
+        Err(self.too_large(longest, table))
+    }
+
+    #[cold]
+    fn too_large(&mut self, bytes: usize, table: &str) -> Error {
         self.sent = false;
-        Err(failure::too_large(&format!("a value of {longest} bytes"), table, None))
+        failure::too_large(&format!("a value of {bytes} bytes"), table, None)
     }
 
     /// Runs a statement of DDL about a table: nothing can be bound, and it is run once only.
@@ -227,6 +235,7 @@ impl Connection {
     }
 
     /// The outer result is the driver's, the inner one that of `each`.
+    #[inline]
     fn select_prepared(
         &mut self,
         sql: &str,
@@ -265,35 +274,52 @@ impl Connection {
         Ok(at)
     }
 
+    #[inline]
     fn finish<T>(&mut self, outcome: mysql::Result<T>, table: &str) -> Result<T> {
-        outcome.map_err(|error| {
-            if failure::breaks_connection(&error) {
-                self.broken = true;
-            }
-            if self.in_transaction && failure::ends_transaction(&error, self.server.timeout_ends_transaction) {
-                // What is tried in it from now on must not run by itself.
-                self.in_transaction = false;
-                self.broken |= self.driver.query_drop("ROLLBACK").is_err();
-            }
-            failure::classify(
-                error,
-                About {
-                    pool: &self.pool,
-                    table,
-                },
-            )
-        })
+        outcome.map_err(|error| self.failed(error, table))
+    }
+
+    #[cold]
+    fn failed(&mut self, error: mysql::Error, table: &str) -> Error {
+        if failure::breaks_connection(&error) {
+            self.broken = true;
+        }
+        if self.in_transaction && failure::ends_transaction(&error, self.server.timeout_ends_transaction) {
+            // What is tried in it from now on must not run by itself.
+            self.in_transaction = false;
+            self.broken |= self.driver.query_drop("ROLLBACK").is_err();
+        }
+        failure::classify(
+            error,
+            About {
+                pool: &self.pool,
+                table,
+            },
+        )
     }
 
     /// The time, where anybody wants to know how long a statement takes.
+    #[inline]
     fn begin_to_observe(&self) -> Option<Instant> {
         self.observer.is_some().then(Instant::now)
     }
 
+    #[inline]
     fn observe(&self, sql: &str, parameters: usize, start: Option<Instant>, error: Option<&mysql::Error>) {
-        let (Some(Observer(observer)), Some(start)) = (&self.observer, start) else {
-            return;
-        };
+        if let (Some(observer), Some(start)) = (&self.observer, start) {
+            self.tell(observer, sql, parameters, start, error);
+        }
+    }
+
+    #[cold]
+    fn tell(
+        &self,
+        Observer(observer): &Observer,
+        sql: &str,
+        parameters: usize,
+        start: Instant,
+        error: Option<&mysql::Error>,
+    ) {
         let text = error.map(ToString::to_string);
         let event = StatementEvent {
             pool: &self.pool,

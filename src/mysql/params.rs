@@ -32,6 +32,7 @@ impl Params {
         Params(values.into_iter().map(to_driver).collect())
     }
 
+    #[inline]
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Params(Vec::with_capacity(capacity))
     }
@@ -86,6 +87,7 @@ impl Params {
     }
 
     /// The bytes of the longest value.
+    #[inline]
     pub(super) fn longest(&self) -> usize {
         let length = |value: &Driver| match value {
             Driver::Bytes(bytes) => bytes.len(),

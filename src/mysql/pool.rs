@@ -172,20 +172,23 @@ impl MysqlPool {
     }
 
     /// A free connection, waited for no longer than the pool's options say.
+    #[inline]
     pub(crate) fn get(&self) -> Result<Checkout> {
-        self.spare.take(&self.pool).map_err(|error| {
-            let message = format!(
-                "no connection to {} within {:?} ({error})",
-                self.patient.address(),
-                self.wait
-            );
-            let (server, pool) = ("MySQL", self.name.to_string());
-            Error::new(ErrorKind::Connection {
-                server,
-                pool,
-                message,
-                source: Some(Box::new(error)),
-            })
+        self.spare.take(&self.pool).map_err(|error| self.none_free(error))
+    }
+
+    #[cold]
+    fn none_free(&self, error: r2d2::Error) -> Error {
+        let message = format!(
+            "no connection to {} within {:?} ({error})",
+            self.patient.address(),
+            self.wait
+        );
+        Error::new(ErrorKind::Connection {
+            server: "MySQL",
+            pool: self.name.to_string(),
+            message,
+            source: Some(Box::new(error)),
         })
     }
 }

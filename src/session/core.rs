@@ -40,12 +40,14 @@ pub(crate) struct Core {
     pub(super) spare: Option<Box<Frozen>>,
     /// Whether the running flush has looked for changes before its hooks: without hooks it does not.
     pub(crate) looked: bool,
-    pub(crate) transaction: Option<Transaction>,
+    /// Kept apart, as most sessions have none: a session is made and dropped for a single row, too.
+    pub(crate) transaction: Option<Box<Transaction>>,
     /// How many new entities came so far.
     born: u32,
 }
 
 impl Core {
+    #[inline]
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
         // Counted for the whole process: handles of two engines' sessions must be told apart as well.
         static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -57,6 +59,7 @@ impl Core {
         Core::with_id(self.runtime.clone(), 0)
     }
 
+    #[inline]
     fn with_id(runtime: Arc<Runtime>, id: u32) -> Self {
         Core {
             id,

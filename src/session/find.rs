@@ -7,11 +7,12 @@ use super::Session;
 use super::core::Core;
 use super::relations::Eager;
 use super::strategy::padded;
+use super::transaction::Transaction;
 use crate::entity::Entity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mysql::Params;
 use crate::query::{Condition, Lock, Order, Scope, Select, by_keys};
-use crate::runtime::Runtime;
+use crate::runtime::{Registered, Runtime};
 use crate::table::{ColumnType, Handle, Key, Row, TableDef, Value};
 
 /// Keys in one SELECT; more only make it slower.
@@ -62,6 +63,38 @@ impl<Phase> Session<Phase> {
                 key: shown,
             })
         })
+    }
+
+    /// The row with this key as a plain value outside of the session, `None` when there is none: as it is in the
+    /// database, whatever the session holds of it, and nothing of it is tracked.
+    ///
+    /// A row that is soft-deleted counts as none.
+    ///
+    /// ```no_run
+    /// # use headwater::prelude::*;
+    /// # #[derive(Debug, Clone, Default, Table)]
+    /// # #[table(name = "users")]
+    /// # struct User { #[column(id)] id: u64, name: String }
+    /// # impl Entity for User {}
+    /// # fn demo(session: &mut Session) -> headwater::Result<()> {
+    /// let name = session.fetch::<User>(7)?.map(|user| user.name);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Session::find).
+    #[inline]
+    pub fn fetch<E: Entity>(&mut self, key: <E::Key as ColumnType>::Compare<'_>) -> Result<Option<E>> {
+        let Some(mut entity) = self.core.read_one::<E>(E::Key::operand(key))? else {
+            return Ok(None);
+        };
+        if is_trashed(&entity) {
+            return Ok(None);
+        }
+        entity.retrieved();
+        Ok(Some(entity))
     }
 
     /// The rows with these keys, in the order of the keys; keys without a row are left out, a key that is named
@@ -245,6 +278,35 @@ impl<E: Entity> Query<'_, E> {
     }
 }
 
+/// Asks on the open transaction's connection, or on one of the pool's.
+//
+// Inlined down to the driver, as is the way of a connection from and to its pool, with all that is rare put apart: where
+// the server works on the same processor, most code is out of the caches after each answer, and functions that stand
+// apart cost a row more than what they do.
+#[inline]
+fn ask(
+    runtime: &Runtime,
+    transaction: Option<&mut Transaction>,
+    table: &Registered,
+    sql: &str,
+    params: Params,
+    each: &mut dyn FnMut(&mut Row) -> Result<()>,
+) -> Result<()> {
+    let name = table.def.name;
+    match transaction {
+        Some(transaction) => transaction
+            .connection(runtime, table.mysql)?
+            .select(sql, params, name, each),
+        None => runtime.mysql[table.mysql].get()?.select(sql, params, name, each),
+    }
+}
+
+/// Whether a row that was just read is soft-deleted.
+fn is_trashed<E: Entity>(entity: &E) -> bool {
+    let trashed = |column| entity.encode(column).is_ok_and(|value| !value.is_null());
+    E::TABLE.deleted_at.is_some_and(trashed)
+}
+
 /// The text that asks for these rows, and its values. That which reads a row by its key is kept for each table.
 fn statement<'a, E: Entity>(runtime: &'a Runtime, select: &Select<E>) -> Result<(Cow<'a, str>, Params)> {
     if let Some(key) = select.only_key() {
@@ -267,13 +329,33 @@ impl Core {
         let Core {
             runtime, transaction, ..
         } = self;
-        let pool = runtime.table::<E>()?.mysql;
-        if let Some(transaction) = transaction {
-            return transaction
-                .connection(runtime, pool)?
-                .select(sql, params, E::TABLE.name, each);
-        }
-        runtime.mysql[pool].get()?.select(sql, params, E::TABLE.name, each)
+        let table = runtime.table::<E>()?;
+        ask(runtime, transaction.as_deref_mut(), table, sql, params, each)
+    }
+
+    /// The row with this key, soft-deleted or not, as it is in the database.
+    #[inline]
+    fn read_one<E: Entity>(&mut self, key: Value) -> Result<Option<E>> {
+        let Core {
+            runtime, transaction, ..
+        } = self;
+        let table = runtime.table::<E>()?;
+        let mut params = Params::with_capacity(1);
+        params.push(key);
+        // One row needs no list of rows.
+        let mut found = None;
+        ask(
+            runtime,
+            transaction.as_deref_mut(),
+            table,
+            table.by_key(),
+            params,
+            &mut |row| {
+                found = Some(E::from_row(row)?);
+                Ok(())
+            },
+        )?;
+        Ok(found)
     }
 
     /// Reads rows into the session.
@@ -315,8 +397,7 @@ impl Core {
     }
 
     pub(super) fn find<E: Entity>(&mut self, key: Value) -> Result<Option<Handle<E>>> {
-        let runtime = self.runtime.clone();
-        let table = runtime.table::<E>()?;
+        self.runtime.table::<E>()?;
         let Ok(wanted) = E::Key::decode(key.clone(), E::TABLE.key()) else {
             return Ok(None);
         };
@@ -329,15 +410,9 @@ impl Core {
         if wanted.is_unset() {
             return Ok(None);
         }
-        let mut params = Params::with_capacity(1);
-        params.push(key);
-        // One row needs no lists of rows.
-        let mut found: Option<E> = None;
-        self.read::<E>(table.by_key(), params, &mut |row| {
-            found = Some(E::from_row(row)?);
-            Ok(())
-        })?;
-        let Some(entity) = found else { return Ok(None) };
+        let Some(entity) = self.read_one::<E>(key)? else {
+            return Ok(None);
+        };
         let arena = self.arena_mut::<E>();
         let (slot, is_new) = arena.adopt(entity, false);
         let handle = arena.handle(session, slot);

@@ -180,7 +180,7 @@ fn within(core: &mut Core, frozen: &mut Frozen, plan: &Plan, broken: &[Broken]) 
         core.transaction = Some(transaction);
         return Err(error);
     }
-    let mut executed = execute_all(&runtime, &mut transaction, frozen, plan, broken);
+    let mut executed = execute_all(&runtime, &mut *transaction, frozen, plan, broken);
     if !single && executed.is_ok() {
         executed = transaction.unnest().map_err(Failed::from).and(executed);
     }
@@ -316,7 +316,7 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
         // Of several pools some may have committed: theirs stays, the rest is taken back.
         let is_committed = |place: Place| committed.contains(&runtime.mysql_of(place.table));
         let lost = transaction.split_off(|place| !is_committed(place));
-        core.transaction = Some(lost);
+        core.transaction = Some(Box::new(lost));
         transaction::roll_back(core);
         merged.retain(|accepted| is_committed(accepted.place));
         match publish::of_accepted(&runtime, &merged) {
@@ -324,7 +324,7 @@ pub(super) fn commit(core: &mut Core) -> Result<FlushReport> {
             Err(error) => outcome = outcome.and(Err(error)),
         }
     }
-    transaction::settle(core, transaction);
+    transaction::settle(core, *transaction);
     let mut report = FlushReport::default();
     tell(core, merged, events, &mut report);
     outcome.map(|()| report)

@@ -130,6 +130,7 @@ impl<Phase> std::fmt::Debug for Session<Phase> {
 }
 
 impl<Phase> Session<Phase> {
+    #[inline]
     pub(crate) fn around(core: Core) -> Self {
         Session {
             core,
@@ -228,6 +229,7 @@ impl<Phase> Session<Phase> {
 }
 
 impl Session<Root> {
+    #[inline]
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
         Session::around(Core::new(runtime))
     }

@@ -199,7 +199,7 @@ pub(super) fn open(core: &mut Core) -> Result<bool> {
     match &mut core.transaction {
         Some(transaction) => transaction.nest().map(|()| false),
         None => {
-            core.transaction = Some(Transaction::default());
+            core.transaction = Some(Box::default());
             Ok(true)
         }
     }
@@ -207,10 +207,10 @@ pub(super) fn open(core: &mut Core) -> Result<bool> {
 
 /// Opens the outermost transaction with an isolation level.
 pub(super) fn open_with(core: &mut Core, isolation: Option<Isolation>) {
-    core.transaction = Some(Transaction {
+    core.transaction = Some(Box::new(Transaction {
         isolation,
         ..Transaction::default()
-    });
+    }));
 }
 
 /// Ends a nested transaction whose work went well.

@@ -95,6 +95,7 @@ impl Row {
     }
 
     /// A row as the driver read it.
+    #[inline]
     pub(crate) fn of_driver(cells: Vec<Option<Driver>>) -> Self {
         Row {
             cells: Cells::Driver(cells),

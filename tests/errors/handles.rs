@@ -253,6 +253,7 @@ fn an_entity_that_is_not_registered_is_named() {
     is_unregistered(&session.find::<Stranger>(1).unwrap_err());
     is_unregistered(&session.find::<Stranger>(0).unwrap_err());
     is_unregistered(&session.require::<Stranger>(1).unwrap_err());
+    is_unregistered(&session.fetch::<Stranger>(1).unwrap_err());
     is_unregistered(&session.find_many::<Stranger>([]).unwrap_err());
     is_unregistered(&session.query::<Stranger>().all().unwrap_err());
     is_unregistered(&session.query::<Stranger>().fetch().unwrap_err());
