@@ -40,15 +40,6 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<bool> {
     if !core.looked {
         return Ok(true);
     }
-    // Where nothing was changed nobody is asked.
-    let mut tables = touched.chunk_by(|a, b| a.table == b.table);
-    let any_open = tables.any(|places| {
-        let table = core.runtime.registered(places[0].table as usize);
-        table.is_none_or(|table| (table.ops.any_open)(core, places))
-    });
-    if !any_open {
-        return Ok(false);
-    }
     let stand_in = core.stand_in();
     let mut session = Session::<InHook>::around(std::mem::replace(core, stand_in));
     session.core.in_hooks = true;
@@ -64,6 +55,15 @@ pub(super) fn run(core: &mut Core, touched: &[Place]) -> Result<bool> {
         // A panic is the application's to see; the session behind it is whole again.
         Err(panic) => resume_unwind(panic),
     }
+}
+
+/// Whether any entity that was touched is not just a row without changes. Where none is, no hook is asked either.
+pub(super) fn is_any_open(core: &Core) -> bool {
+    let mut tables = core.touched.chunk_by(|a, b| a.table == b.table);
+    tables.any(|places| {
+        let table = core.runtime.registered(places[0].table as usize);
+        table.is_none_or(|table| (table.ops.any_open)(core, places))
+    })
 }
 
 /// Whether no before-hook may run for these entities: what they change is seen when it is frozen.

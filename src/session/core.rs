@@ -90,15 +90,7 @@ impl Core {
     /// Never: what is stored under a table's index is that table's arena.
     #[inline]
     pub(crate) fn arena_mut<E: Entity>(&mut self) -> &mut Arena<E> {
-        let index = E::table_index();
-        if index >= self.arenas.len() {
-            self.arenas.resize_with(index + 1, || None);
-        }
-        let arena = self.arenas[index].get_or_insert_with(|| Box::<Arena<E>>::default());
-        match arena.as_any_mut().downcast_mut() {
-            Some(arena) => arena,
-            None => unreachable!("an arena is stored under the index of its own table"),
-        }
+        arena_of(&mut self.arenas)
     }
 
     /// The name of a table by its process-wide index.
@@ -155,10 +147,10 @@ impl Core {
 
     #[inline]
     pub(crate) fn get_mut<E: Entity>(&mut self, handle: Handle<E>) -> Result<&mut E> {
-        let slot = self.touch(handle)?;
-        match &mut self.arena_mut::<E>().slots[slot as usize].entity {
+        let (arena, slot) = self.touch_in(handle)?;
+        match &mut arena.slots[slot as usize].entity {
             Some(entity) => Ok(entity),
-            // `touch` has just checked the handle.
+            // `touch_in` has just checked the handle.
             None => Err(Error::new(ErrorKind::Handle {
                 table: E::TABLE.name,
                 reason: "the entity left the session",
@@ -181,8 +173,13 @@ impl Core {
     /// Lists an entity for the next flush and keeps a snapshot of it if it is a row.
     #[inline]
     pub(crate) fn touch<E: Entity>(&mut self, handle: Handle<E>) -> Result<u32> {
+        self.touch_in(handle).map(|(_, slot)| slot)
+    }
+
+    #[inline]
+    fn touch_in<E: Entity>(&mut self, handle: Handle<E>) -> Result<(&mut Arena<E>, u32)> {
         let (id, in_hooks) = (self.id, self.in_hooks);
-        let arena = self.arena_mut::<E>();
+        let arena = arena_of::<E>(&mut self.arenas);
         let slot = arena.check(id, handle.raw)?;
         let place = &mut arena.slots[slot as usize];
         place.clean = false;
@@ -201,7 +198,7 @@ impl Core {
                 self.queue.push(at);
             }
         }
-        Ok(slot)
+        Ok((arena, slot))
     }
 
     pub(crate) fn insert<E: Entity>(&mut self, entity: E) -> Handle<E> {
@@ -259,5 +256,18 @@ impl Core {
             transaction.note_mark(Core::place::<E>(slot), before);
         }
         Ok(())
+    }
+}
+
+#[inline]
+fn arena_of<E: Entity>(arenas: &mut Vec<Option<Box<dyn AnyArena>>>) -> &mut Arena<E> {
+    let index = E::table_index();
+    if index >= arenas.len() {
+        arenas.resize_with(index + 1, || None);
+    }
+    let arena = arenas[index].get_or_insert_with(|| Box::<Arena<E>>::default());
+    match arena.as_any_mut().downcast_mut() {
+        Some(arena) => arena,
+        None => unreachable!("an arena is stored under the index of its own table"),
     }
 }

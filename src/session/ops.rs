@@ -152,7 +152,8 @@ fn is_sorted<E: Entity>(arena: &Arena<E>, places: &[Place]) -> bool {
 /// What was touched but not changed needs no snapshot any more.
 fn settle<E: Entity>(core: &mut Core, places: &[Place]) {
     let arena = core.arena_mut::<E>();
-    for at in places {
+    // The last snapshots are taken first: nothing is left to be done for their places.
+    for at in places.iter().rev() {
         if let Some(place) = arena.slots.get_mut(at.slot as usize)
             && place.touched
         {

@@ -22,6 +22,11 @@ pub(super) fn prepare(core: &mut Core, queueing: Option<Queueing>) -> Result<Opt
     if core.touched.is_empty() {
         return Ok(None);
     }
+    // Before they are put into their order: whoever reads more than it writes does so often.
+    if !before::is_any_open(core) {
+        settle(core, 0);
+        return Ok(None);
+    }
     let touched = collect(core);
     if !before::run(core, &touched)? {
         settle(core, 0);
@@ -179,16 +184,23 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
     Ok((plan, broken))
 }
 
+/// The longest list of touched entities whose memory is kept: of 1 MB.
+const KEPT: usize = 131_072;
+
 /// What was touched but not changed is clean again; so many were changed, and accepted as that.
 pub(super) fn settle(core: &mut Core, changed: usize) {
     let runtime = core.runtime.clone();
-    let touched = std::mem::take(&mut core.touched);
-    if touched.len() == changed {
-        return;
-    }
-    for places in touched.chunk_by(|a, b| a.table == b.table) {
-        if let Some(table) = runtime.registered(places[0].table as usize) {
-            (table.ops.settle)(core, places);
+    let mut touched = std::mem::take(&mut core.touched);
+    if touched.len() != changed {
+        for places in touched.chunk_by(|a, b| a.table == b.table) {
+            if let Some(table) = runtime.registered(places[0].table as usize) {
+                (table.ops.settle)(core, places);
+            }
         }
+    }
+    // The memory of a list that is not too long is for the next.
+    if touched.len() <= KEPT {
+        touched.clear();
+        core.touched = touched;
     }
 }

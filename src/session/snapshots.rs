@@ -55,6 +55,9 @@ impl<E> Snapshots<E> {
     #[inline]
     pub(crate) fn take(&mut self, at: &mut Snapshot) -> Option<E> {
         let Snapshot(place) = std::mem::replace(at, Snapshot::NONE);
+        if place as usize + 1 == self.all.len() {
+            return self.all.pop().flatten();
+        }
         let taken = self.all.get_mut(place as usize)?.take();
         self.free.push(place);
         // The next ones stand in the order in which they come again.
