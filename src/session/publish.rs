@@ -201,7 +201,10 @@ impl Events {
                 continue;
             };
             let stream = &routed.publication.stream;
-            facts.begin(stream, alike.table.def, alike.flush, alike.columns(), changes.len());
+            // Those that are written already come all at once.
+            let is_written = changes.clone().next().is_some_and(|change| !change.fact.is_empty());
+            let one_by_one = if is_written { 0 } else { changes.len() };
+            facts.begin(stream, alike.table.def, alike.flush, alike.columns(), one_by_one);
             // Those that follow each other are taken together.
             let (mut run, mut count) = (0..0, 0);
             for change in changes.clone() {

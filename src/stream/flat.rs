@@ -1,14 +1,15 @@
 //! Values as bytes, one after the other: the form in which they wait for the sender's thread. It never leaves the
 //! process.
 //!
-//! A flush pays for what it hands to another processor by the cache line. A number has 9 bytes here and 32 as a
-//! [`Value`], and the flush keeps its own memory.
+//! A flush pays for what it hands to another processor by the cache line. A number below 65,536 has 3 bytes here and 32
+//! as a [`Value`], and the flush keeps its own memory.
 
 use std::ops::Range;
 
 use crate::table::{CivilDate, CivilDateTime, CivilTime, Value, ValueRef};
 
-/// What a value begins with.
+/// What a value begins with: the lower half of its first byte. The upper half says of a whole number, and of the length
+/// of a text, how many bytes it has.
 mod tag {
     pub(super) const NULL: u8 = 0;
     pub(super) const FALSE: u8 = 1;
@@ -25,7 +26,7 @@ mod tag {
     pub(super) const TIME_BELOW_ZERO: u8 = 12;
 }
 
-/// The bytes of a number with its tag: most values have as many.
+/// The most bytes of a number with its tag.
 const NUMBER: usize = 9;
 
 /// Values, one after the other.
@@ -69,8 +70,8 @@ impl Flat {
     pub(crate) fn push(&mut self, value: &Value) -> bool {
         match value {
             // Keys, and most of what changes.
-            Value::Int(v) => self.number(tag::INT, v.to_le_bytes()),
-            Value::UInt(v) => self.number(tag::UINT, v.to_le_bytes()),
+            Value::Int(v) => self.whole(tag::INT, v.cast_unsigned()),
+            Value::UInt(v) => self.whole(tag::UINT, *v),
             other => return self.push_other(other),
         }
         true
@@ -91,8 +92,8 @@ impl Flat {
             Value::Null => self.0.push(tag::NULL),
             Value::Bool(false) => self.0.push(tag::FALSE),
             Value::Bool(true) => self.0.push(tag::TRUE),
-            Value::Int(v) => self.number(tag::INT, v.to_le_bytes()),
-            Value::UInt(v) => self.number(tag::UINT, v.to_le_bytes()),
+            Value::Int(v) => self.whole(tag::INT, v.cast_unsigned()),
+            Value::UInt(v) => self.whole(tag::UINT, *v),
             Value::Float(v) => self.number(tag::FLOAT, u64::from(v.to_bits()).to_le_bytes()),
             Value::Double(v) => self.number(tag::DOUBLE, v.to_le_bytes()),
             Value::Text(v) => return self.bytes(tag::TEXT, v.as_bytes()),
@@ -117,11 +118,20 @@ impl Flat {
         self.0.extend_from_slice(&[tag, a, b, c, d, e, f, g, h]);
     }
 
+    /// Without the zeros at its upper end.
+    #[inline]
+    fn whole(&mut self, tag: u8, number: u64) {
+        let zeros = number.leading_zeros() / 8;
+        let bytes = 8 - zeros as u8;
+        self.number(tag | bytes << 4, number.to_le_bytes());
+        self.0.truncate(self.0.len() - zeros as usize);
+    }
+
     fn bytes(&mut self, tag: u8, bytes: &[u8]) -> bool {
         if u32::try_from(bytes.len()).is_err() {
             return false;
         }
-        self.number(tag, (bytes.len() as u64).to_le_bytes());
+        self.whole(tag, bytes.len() as u64);
         self.0.extend_from_slice(bytes);
         true
     }
@@ -142,8 +152,17 @@ impl Values<'_> {
         Some(*taken)
     }
 
-    fn bytes(&mut self) -> Option<Vec<u8>> {
-        let length = usize::try_from(u64::from_le_bytes(self.take()?)).ok()?;
+    /// A whole number of so many bytes.
+    fn whole(&mut self, bytes: u8) -> Option<u64> {
+        let (taken, rest) = self.0.split_at_checked(usize::from(bytes))?;
+        self.0 = rest;
+        let mut number = [0; 8];
+        number.get_mut(..taken.len())?.copy_from_slice(taken);
+        Some(u64::from_le_bytes(number))
+    }
+
+    fn bytes(&mut self, length: u8) -> Option<Vec<u8>> {
+        let length = usize::try_from(self.whole(length)?).ok()?;
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(taken.to_vec())
@@ -154,20 +173,21 @@ impl Iterator for Values<'_> {
     type Item = Value;
 
     fn next(&mut self) -> Option<Value> {
-        let [tag] = self.take()?;
+        let [first] = self.take()?;
+        let (tag, bytes) = (first & 0xF, first >> 4);
         Some(match tag {
             tag::NULL => Value::Null,
             tag::FALSE => Value::Bool(false),
             tag::TRUE => Value::Bool(true),
-            tag::INT => Value::Int(i64::from_le_bytes(self.take()?)),
-            tag::UINT => Value::UInt(u64::from_le_bytes(self.take()?)),
+            tag::INT => Value::Int(self.whole(bytes)?.cast_signed()),
+            tag::UINT => Value::UInt(self.whole(bytes)?),
             tag::FLOAT => {
                 let [a, b, c, d, ..] = self.take::<8>()?;
                 Value::Float(f32::from_le_bytes([a, b, c, d]))
             }
             tag::DOUBLE => Value::Double(f64::from_le_bytes(self.take()?)),
-            tag::TEXT => Value::Text(String::from_utf8(self.bytes()?).ok()?),
-            tag::BYTES => Value::Bytes(self.bytes()?),
+            tag::TEXT => Value::Text(String::from_utf8(self.bytes(bytes)?).ok()?),
+            tag::BYTES => Value::Bytes(self.bytes(bytes)?),
             tag::DATE | tag::DATE_TIME => {
                 let [y0, y1, month, day, hour, minute, second, _] = self.take()?;
                 let date = CivilDate {

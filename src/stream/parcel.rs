@@ -51,7 +51,7 @@ impl Facts {
         self.groups.retain(|group| wanted(group.table));
     }
 
-    /// Says what the [events](Facts::event) that follow have in common, so many at least.
+    /// Says what the events that follow have in common, of which so many at least come [one by one](Facts::event).
     pub(crate) fn begin(
         &mut self,
         stream: &'static Stream,
