@@ -215,9 +215,12 @@ pub(super) fn accept<E: Entity>(
 /// Accepts changes where nobody wants to be told, and nothing can be taken back.
 pub(super) fn accept_quietly<E: Entity>(core: &mut Core, changes: &[usize], frozen: &Frozen) -> Result<()> {
     let arena = core.arena_mut::<E>();
-    changes
-        .iter()
-        .try_for_each(|&i| quietly(arena, &frozen.changes[i], frozen))
+    if changes.first().is_some_and(|&i| frozen.changes[i].is_delete()) {
+        arena.reserve_free(changes.len());
+    }
+    // The last snapshots are taken first: nothing is left to be done for their places.
+    let mut changes = changes.iter().rev().map(|&i| &frozen.changes[i]);
+    changes.try_for_each(|change| quietly(arena, change, frozen))
 }
 
 /// Splits a plan: the steps that insert and give their entities nothing back but a key that they had not, and the rest.

@@ -370,6 +370,11 @@ impl<E: Entity> Arena<E> {
         self.reserve_identity(more);
     }
 
+    /// Makes room for more slots that are released.
+    pub(crate) fn reserve_free(&mut self, more: usize) {
+        self.free.reserve(more);
+    }
+
     /// Makes room for more stored entities in the identity map.
     pub(crate) fn reserve_identity(&mut self, more: usize) {
         let (slots, snapshots, hasher) = (&self.slots, &self.snapshots, &self.hasher);

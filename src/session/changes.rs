@@ -33,6 +33,8 @@ pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Froz
 struct Common {
     inserts: Option<Inserts>,
     updates: Option<Updates>,
+    /// What others may wait for a deleted row to give up.
+    given_up: Option<ColumnSet>,
 }
 
 fn one<E: Entity>(
@@ -44,7 +46,11 @@ fn one<E: Entity>(
     frozen: &mut Frozen,
 ) -> Result<()> {
     let original = arena.snapshots.get(place.original);
-    let Common { inserts, updates } = common;
+    let Common {
+        inserts,
+        updates,
+        given_up,
+    } = common;
     let mut update = |operation, frozen: &mut Frozen| {
         let updates = updates.get_or_insert_with(|| Updates::new(core, at.table, E::TABLE, frozen));
         match original {
@@ -52,7 +58,10 @@ fn one<E: Entity>(
             None => Ok(()),
         }
     };
-    let delete = |operation, frozen: &mut Frozen| delete(at, original.or(place.entity.as_ref()), operation, frozen);
+    let mut delete = |operation, frozen: &mut Frozen| {
+        let given_up = given_up.get_or_insert_with(|| columns_given_up(E::TABLE));
+        delete(at, original.or(place.entity.as_ref()), operation, given_up, frozen)
+    };
     let Some(entity) = &place.entity else { return Ok(()) };
     let slot = at.slot;
     let soft = E::TABLE.deleted_at.is_some();
@@ -73,13 +82,19 @@ fn one<E: Entity>(
     }
 }
 
-fn delete<E: Entity>(at: Place, row: Option<&E>, operation: Operation, frozen: &mut Frozen) -> Result<()> {
+fn delete<E: Entity>(
+    at: Place,
+    row: Option<&E>,
+    operation: Operation,
+    given_up: &ColumnSet,
+    frozen: &mut Frozen,
+) -> Result<()> {
     let def = E::TABLE;
     let Some(entity) = row else {
         return Ok(());
     };
     let first = frozen.values.len();
-    for column in given_up(def).iter() {
+    for column in given_up.iter() {
         frozen.values.push(stored(entity, column));
     }
     let version = def.version.map(|column| entity.encode(column)).transpose()?;
@@ -119,7 +134,7 @@ pub(super) fn row<E: Entity>(core: &Core, slot: u32, edited: bool) -> Vec<Value>
 
 /// What others may wait for a deleted row to give up: its unique values, and its references within a circle of
 /// tables.
-pub(super) fn given_up(def: &TableDef) -> ColumnSet {
+pub(super) fn columns_given_up(def: &TableDef) -> ColumnSet {
     let mut set = def.unique_columns();
     for (column, about) in def.columns.iter().enumerate() {
         if about

@@ -157,7 +157,7 @@ impl Change {
     }
 
     /// Of an update: the old values of the columns it writes, where it is `told` or the table has unique indexes. Of a
-    /// delete: those of [`given_up`](super::changes::given_up).
+    /// delete: those of [`columns_given_up`](super::changes::columns_given_up).
     pub(crate) fn old_values(&self) -> Range<usize> {
         let start = self.new_values().end;
         start..start + usize::from(self.values.old)

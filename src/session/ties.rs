@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::changes::given_up;
+use super::changes::columns_given_up;
 use super::core::Place;
 use super::frozen::{Change, Frozen};
 use super::plan::Tie;
@@ -107,7 +107,7 @@ fn deletes_in_circle(frozen: &Frozen) -> bool {
             return false;
         }
         last = Some(change.def);
-        let mut kept = given_up(change.def).iter();
+        let mut kept = columns_given_up(change.def).iter();
         kept.any(|column| change.def.columns[column].reference.is_some())
     })
 }
@@ -153,7 +153,7 @@ fn children(frozen: &Frozen, found: &mut Found) {
         parents.insert((change.def.name, folded(&change.key)), i);
     }
     for (before, change) in frozen.changes.iter().enumerate().filter(|(_, c)| c.is_delete()) {
-        let columns = given_up(change.def);
+        let columns = columns_given_up(change.def);
         for (value, column) in frozen.values[change.old_values()].iter().zip(columns.iter()) {
             let about = &change.def.columns[column];
             let Some(reference) = about.reference else { continue };
@@ -199,7 +199,7 @@ enum Side {
 /// The values of a unique index that a change gives up or takes; `None` when it does neither, or one is NULL.
 fn tuple(frozen: &Frozen, change: &Change, index: &[usize], side: Side) -> Option<Vec<String>> {
     let kept = if change.is_delete() {
-        given_up(change.def)
+        columns_given_up(change.def)
     } else {
         frozen.shape(change).kept
     };
