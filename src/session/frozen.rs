@@ -124,6 +124,9 @@ pub(crate) struct Frozen {
     pub(crate) rows: Rows,
     /// Key, old and new values of updates as their events show them.
     pub(super) facts: Flat,
+    /// How many changes there are, if all of them are updates of one table that write the same columns and have their
+    /// facts, one after the other; fewer otherwise.
+    pub(super) alike: usize,
     /// Room to work in: empty between two changes.
     pub(super) spare: Vec<Value>,
     /// How many entities of the same table follow the one that is being frozen: new ones only, once they begin.
@@ -235,11 +238,17 @@ impl Frozen {
         self.queueing = None;
         self.rows.clear();
         self.facts.truncate(0);
+        self.alike = 0;
         let bytes = self.changes.capacity() * size_of::<Change>()
             + self.values.capacity() * size_of::<Value>()
             + self.facts.capacity()
             + self.rows.kept();
         (bytes <= KEPT).then(|| Box::new(self))
+    }
+
+    /// Whether all changes are updates alike, with the facts of the first to the last.
+    pub(super) fn are_all_alike(&self) -> bool {
+        self.alike == self.changes.len()
     }
 
     /// Which columns a change is about.

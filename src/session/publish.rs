@@ -122,6 +122,8 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
 /// The events of frozen changes whose statements have run, in the order of the plan.
 pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> Result<Events> {
     let mut events = Events::default();
+    // Then none of the changes need be looked at: the server's work has put them out of the caches.
+    let all_alike = frozen.are_all_alike();
     let Frozen {
         changes,
         values,
@@ -141,6 +143,10 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
         let mut rest = step.as_slice();
         while let Some(first) = rest.first().map(|&i| &changes[i]) {
             let alike = Alike::of(table, first, shapes.of(first));
+            if all_alike && alike.are_background() && rest.iter().copied().eq(0..changes.len()) {
+                events.add_written(&alike, facts.get(0..facts.end()), rest.len());
+                break;
+            }
             let count = rest.iter().take_while(|&&i| alike.has(&changes[i])).count();
             let (these, later) = rest.split_at(count);
             let these = these.iter().map(|&i| &changes[i]);
@@ -186,6 +192,17 @@ impl Events {
         if self.background.len() < runtime.senders.len() || self.durable.len() < runtime.outboxes.len() {
             self.background.resize_with(runtime.senders.len(), Facts::default);
             self.durable.resize_with(runtime.outboxes.len(), Packer::default);
+        }
+    }
+
+    /// Adds so many events of changes alike for background streams, whose facts stand together.
+    fn add_written(&mut self, alike: &Alike<'_>, written: &[u8], count: usize) {
+        for routed in alike.streams() {
+            if let Some(facts) = self.background.get_mut(routed.sender) {
+                let stream = &routed.publication.stream;
+                facts.begin(stream, alike.table.def, alike.flush, alike.columns(), 0);
+                facts.events(written, count);
+            }
         }
     }
 

@@ -130,6 +130,9 @@ fn like_last<E: Entity>(
     }
     let old = frozen.spare.len();
     frozen.values.append(&mut frozen.spare);
+    if updates.facts && frozen.are_all_alike() {
+        frozen.alike += 1;
+    }
     frozen.changes.push(Change {
         place: at,
         def: E::TABLE,
@@ -297,6 +300,9 @@ fn by_column<E: Entity>(
                 frozen.facts.reserve(frozen.more * (1 + 2 * columns.len()));
             }
         }
+    }
+    if is_fact && frozen.changes.is_empty() {
+        frozen.alike = 1;
     }
     frozen.changes.push(Change {
         place: at,

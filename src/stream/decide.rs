@@ -86,6 +86,7 @@ impl fmt::Display for FlushType {
 ///
 /// An update is published by its operation, even when only columns changed that events do not show, or
 /// by a trigger among the changed columns. Those columns themselves never trigger.
+#[inline]
 pub(crate) fn publishes(table: &TableDef, publication: &Publication, flush: FlushType, changed: &ColumnSet) -> bool {
     publication.on.has(flush.operation())
         || (flush == FlushType::Update && changed.without(&table.internal()).meets(&publication.triggers))

@@ -35,6 +35,7 @@ pub(crate) struct Flat(Vec<u8>);
 
 impl Flat {
     /// Makes room for so many numbers.
+    #[inline]
     pub(crate) fn reserve(&mut self, values: usize) {
         self.0.reserve(values.saturating_mul(NUMBER));
     }
@@ -56,11 +57,13 @@ impl Flat {
     }
 
     /// The bytes of a place.
+    #[inline]
     pub(crate) fn get(&self, place: Range<usize>) -> &[u8] {
         self.0.get(place).unwrap_or_default()
     }
 
     /// Adds bytes of another.
+    #[inline]
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }

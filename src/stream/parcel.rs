@@ -42,6 +42,7 @@ struct Group {
 
 impl Facts {
     /// How many events they make.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.groups.iter().map(|group| group.events).sum()
     }
@@ -52,6 +53,7 @@ impl Facts {
     }
 
     /// Says what the events that follow have in common, of which so many at least come [one by one](Facts::event).
+    #[inline]
     pub(crate) fn begin(
         &mut self,
         stream: &'static Stream,
@@ -113,6 +115,7 @@ impl Facts {
     }
 
     /// Adds so many events whose keys and values are there already, in the form that [`event`](Facts::event) gives them.
+    #[inline]
     pub(crate) fn events(&mut self, bytes: &[u8], count: usize) {
         let Some(group) = self.groups.last_mut() else {
             debug_assert!(false, "`begin` says what the events have in common with others");

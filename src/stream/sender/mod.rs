@@ -106,16 +106,21 @@ impl Sender {
     ///
     /// An [`Unsent`](ErrorKind::Unsent) error with the events when the policy's deadline is over or the
     /// sender is closed. They are counted as failed and the delivery handler was told.
+    #[inline]
     pub(crate) fn send(&self, events: impl Into<Parcel>) -> Result<()> {
         let parcel = events.into();
         if parcel.len() == 0 {
             return Ok(());
         }
         let deadline = self.policy.deadline();
-        let not_taken = match self.shared.queue.push(parcel, deadline) {
-            Ok(()) => return Ok(()),
-            Err(not_taken) => not_taken,
-        };
+        match self.shared.queue.push(parcel, deadline) {
+            Ok(()) => Ok(()),
+            Err(not_taken) => self.not_taken(not_taken, deadline),
+        }
+    }
+
+    #[cold]
+    fn not_taken(&self, not_taken: NotTaken, deadline: Duration) -> Result<()> {
         let pool = self.shared.pool.name().to_string();
         match not_taken {
             NotTaken::Full(events) => {

@@ -87,6 +87,7 @@ impl Queue {
     }
 
     /// Puts the events in, all or none, and waits for room at most this long.
+    #[inline]
     pub(super) fn push(&self, events: Parcel, patience: Duration) -> Result<(), NotTaken> {
         if self.closed.load(SeqCst) {
             return Err(NotTaken::Closed(events));
@@ -104,16 +105,23 @@ impl Queue {
         // Both ends are in `self`: the channel is never disconnected.
         let _ = self.sender.send(Message::Parcel(events, Instant::now()));
         if self.finished.load(SeqCst) {
-            // The last look into the channel may have been before: what is found now is nobody's.
-            let events = self.drain();
-            if !events.is_empty() {
-                return Err(NotTaken::Closed(events.into()));
-            }
+            return self.take_back();
         }
         Ok(())
     }
 
+    /// The last look into the channel may have been before: what is found now is nobody's.
+    #[cold]
+    fn take_back(&self) -> Result<(), NotTaken> {
+        let events = self.drain();
+        if events.is_empty() {
+            return Ok(());
+        }
+        Err(NotTaken::Closed(events.into()))
+    }
+
     /// A parcel of more events than the capacity goes when nothing else waits.
+    #[inline]
     fn reserve(&self, count: u64) -> bool {
         self.queued
             .try_update(SeqCst, SeqCst, |queued| {
@@ -122,6 +130,7 @@ impl Queue {
             .is_ok()
     }
 
+    #[cold]
     fn wait_for_room(&self, count: u64, patience: Duration) -> bool {
         let deadline = Instant::now() + patience.min(LONGEST);
         let mut line = self.line();
