@@ -243,7 +243,8 @@ pub trait Entity: Table + Publish {
         change.absent(HookName::ForceDeleted);
     }
 
-    /// When a row was read, once for each identity in a session. What it sets is not a change.
+    /// When a row was read: once for each identity in a session, and each time as a plain value. What it sets is not a
+    /// change.
     fn retrieved(&mut self) {}
 
     /// Before a copy enters the session; key, version and timestamps are cleared already.

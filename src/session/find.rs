@@ -66,9 +66,11 @@ impl<Phase> Session<Phase> {
     }
 
     /// The row with this key as a plain value outside of the session, `None` when there is none: as it is in the
-    /// database, whatever the session holds of it, and nothing of it is tracked.
+    /// database (as the open transaction sees it, if there is one), whatever the session holds of it, and nothing of it
+    /// is tracked.
     ///
-    /// A row that is soft-deleted counts as none.
+    /// The database is asked each time, and [`retrieved`](Entity::retrieved) runs each time. A row that is soft-deleted
+    /// counts as none.
     ///
     /// ```no_run
     /// # use headwater::prelude::*;

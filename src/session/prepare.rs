@@ -199,7 +199,7 @@ pub(super) fn settle(core: &mut Core, changed: usize) {
         }
     }
     // The memory of a list that is not too long is for the next.
-    if touched.len() <= KEPT {
+    if touched.capacity() <= KEPT {
         touched.clear();
         core.touched = touched;
     }

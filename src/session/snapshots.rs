@@ -55,11 +55,14 @@ impl<E> Snapshots<E> {
     #[inline]
     pub(crate) fn take(&mut self, at: &mut Snapshot) -> Option<E> {
         let Snapshot(place) = std::mem::replace(at, Snapshot::NONE);
-        if place as usize + 1 == self.all.len() {
-            return self.all.pop().flatten();
-        }
-        let taken = self.all.get_mut(place as usize)?.take();
-        self.free.push(place);
+        let place_of_last = self.all.len().checked_sub(1)?;
+        let taken = if place as usize == place_of_last {
+            self.all.pop().flatten()
+        } else {
+            let taken = self.all.get_mut(place as usize)?.take();
+            self.free.push(place);
+            taken
+        };
         // The next ones stand in the order in which they come again.
         if self.free.len() == self.all.len() {
             self.clear();
@@ -91,5 +94,18 @@ mod tests {
         let mut c = c;
         assert_eq!((snapshots.take(&mut b), snapshots.take(&mut c)), (Some("b"), Some("c")));
         assert!(snapshots.all.is_empty() && snapshots.free.is_empty());
+    }
+
+    #[test]
+    fn in_whatever_order_all_are_taken_the_next_ones_stand_in_theirs() {
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+            let mut snapshots = Snapshots::default();
+            let mut kept = [0, 1, 2].map(|entity| snapshots.keep(entity));
+            for at in order {
+                assert_eq!(snapshots.take(&mut kept[at]), Some(at), "{order:?}");
+                assert_eq!(snapshots.take(&mut kept[at]), None, "{order:?}");
+            }
+            assert!(snapshots.all.is_empty() && snapshots.free.is_empty(), "{order:?}");
+        }
     }
 }
