@@ -234,11 +234,17 @@ fn run_for<E: Entity>(session: &mut Session<InHook>, slot: u32, status: Status, 
 
 /// Whether the row carries the mark of a soft delete, as stored.
 pub(super) fn is_trashed<E: Entity>(core: &Core, slot: u32) -> bool {
-    let Some(column) = E::TABLE.deleted_at else {
+    if E::TABLE.deleted_at.is_none() {
         return false;
-    };
+    }
     let stored = core.arena::<E>().and_then(|arena| arena.stored(slot));
-    stored.is_some_and(|entity| entity.encode(column).is_ok_and(|value| !value.is_null()))
+    stored.is_some_and(is_marked_deleted)
+}
+
+/// Whether an entity, as it is here, carries the mark of a soft delete.
+pub(super) fn is_marked_deleted<E: Entity>(entity: &E) -> bool {
+    let is_set = |column| entity.encode(column).is_ok_and(|value| !value.is_null());
+    E::TABLE.deleted_at.is_some_and(is_set)
 }
 
 /// `saving` and `updating`, each only while something is left to write.

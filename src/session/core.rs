@@ -176,6 +176,7 @@ impl Core {
         self.touch_in(handle).map(|(_, slot)| slot)
     }
 
+    /// As [`touch`](Core::touch), with the arena that the entity is in.
     #[inline]
     fn touch_in<E: Entity>(&mut self, handle: Handle<E>) -> Result<(&mut Arena<E>, u32)> {
         let (id, in_hooks) = (self.id, self.in_hooks);
@@ -259,6 +260,7 @@ impl Core {
     }
 }
 
+/// The arena of `E` among these: see [`Core::arena_mut`].
 #[inline]
 fn arena_of<E: Entity>(arenas: &mut Vec<Option<Box<dyn AnyArena>>>) -> &mut Arena<E> {
     let index = E::table_index();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::Session;
+use super::before::{is_marked_deleted, is_trashed};
 use super::core::Core;
 use super::relations::Eager;
 use super::strategy::padded;
@@ -92,7 +93,7 @@ impl<Phase> Session<Phase> {
         let Some(mut entity) = self.core.read_one::<E>(E::Key::operand(key))? else {
             return Ok(None);
         };
-        if is_trashed(&entity) {
+        if is_marked_deleted(&entity) {
             return Ok(None);
         }
         entity.retrieved();
@@ -303,12 +304,6 @@ fn ask(
     }
 }
 
-/// Whether a row that was just read is soft-deleted.
-fn is_trashed<E: Entity>(entity: &E) -> bool {
-    let trashed = |column| entity.encode(column).is_ok_and(|value| !value.is_null());
-    E::TABLE.deleted_at.is_some_and(trashed)
-}
-
 /// The text that asks for these rows, and its values. That which reads a row by its key is kept for each table.
 fn statement<'a, E: Entity>(runtime: &'a Runtime, select: &Select<E>) -> Result<(Cow<'a, str>, Params)> {
     if let Some(key) = select.only_key() {
@@ -426,7 +421,7 @@ impl Core {
 
     /// Whether an entity is not soft-deleted, as stored.
     fn live<E: Entity>(&self, slot: u32) -> bool {
-        E::TABLE.deleted_at.is_none() || !super::before::is_trashed::<E>(self, slot)
+        E::TABLE.deleted_at.is_none() || !is_trashed::<E>(self, slot)
     }
 
     pub(super) fn find_many<E: Entity>(&mut self, keys: Vec<E::Key>) -> Result<Vec<Handle<E>>> {
