@@ -15,6 +15,9 @@ const STARTS: usize = 5;
 const ROUND: Duration = Duration::from_millis(40);
 /// How often it does at least, unless it works for ten times as long.
 const TURNS: usize = 4;
+/// How often it works at a time, and in a round, where a small difference of two times is looked for.
+const PAIRED: u64 = 3;
+const PAIRS: usize = 40;
 
 /// What came out of a case.
 pub(crate) struct Outcome {
@@ -114,14 +117,15 @@ fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, fo
     });
     world.pin(started.database.as_ref(), started.redis_apart);
     let mut slices: Vec<u64> = started.sides.iter_mut().map(|(_, side)| calibrate(side)).collect();
-    if let (Goal::Beyond(_), Some(&most)) = (goal, slices.iter().max()) {
-        // They do nearly the same, and as often: the first after the other side's find the caches full of that.
-        slices.fill(most);
+    let is_paired = matches!(goal, Goal::Beyond(_));
+    if is_paired {
+        // The first one after the other side's finds the caches full of that: both are that equally often.
+        slices.fill(PAIRED);
     }
-    // A small difference of two times needs more of them.
-    let long = match goal {
-        Goal::Beyond(_) => 4 * ROUND,
-        _ => ROUND,
+    let is_short = |sums: &[Duration], long: Duration| sums.iter().all(|sum| *sum < long);
+    let goes_on = |turns: usize, sums: &[Duration]| match is_paired {
+        true => turns < PAIRS,
+        false => is_short(sums, ROUND) || (turns < TURNS && is_short(sums, 10 * ROUND)),
     };
     for round in rounds {
         let count = started.sides.len();
@@ -129,12 +133,7 @@ fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, fo
         let mut sums = vec![Duration::ZERO; count];
         let mut turn = round;
         // Forth and back, and as often forth as back, so that nobody is more often the one who comes after somebody.
-        let is_short = |sums: &[Duration], long: Duration| sums.iter().all(|sum| *sum < long);
-        while turn == round
-            || (turn - round) % 2 == 1
-            || is_short(&sums, long)
-            || (turn - round < TURNS && is_short(&sums, 10 * long))
-        {
+        while turn == round || (turn - round) % 2 == 1 || goes_on(turn - round, &sums) {
             for i in 0..count {
                 let at = if turn % 2 == 0 { i } else { count - 1 - i };
                 let took = (started.sides[at].1)(slices[at]);

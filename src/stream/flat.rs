@@ -81,8 +81,16 @@ impl Flat {
     }
 
     /// As [`push`](Flat::push).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_ref(&mut self, value: &ValueRef<'_>) -> bool {
+        match value {
+            ValueRef::Owned(value) => self.push(value),
+            other => self.push_borrowed(other),
+        }
+    }
+
+    #[inline(never)]
+    fn push_borrowed(&mut self, value: &ValueRef<'_>) -> bool {
         match value {
             ValueRef::Text(text) => self.bytes(tag::TEXT, text.as_bytes()),
             ValueRef::Bytes(bytes) => self.bytes(tag::BYTES, bytes),
@@ -90,6 +98,7 @@ impl Flat {
         }
     }
 
+    #[inline(never)]
     fn push_other(&mut self, value: &Value) -> bool {
         match value {
             Value::Null => self.0.push(tag::NULL),
@@ -116,13 +125,13 @@ impl Flat {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&mut self, tag: u8, [a, b, c, d, e, f, g, h]: [u8; 8]) {
         self.0.extend_from_slice(&[tag, a, b, c, d, e, f, g, h]);
     }
 
     /// Without the zeros at its upper end.
-    #[inline]
+    #[inline(always)]
     fn whole(&mut self, tag: u8, number: u64) {
         let zeros = number.leading_zeros() / 8;
         let bytes = 8 - zeros as u8;
