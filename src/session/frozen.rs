@@ -29,8 +29,7 @@ pub(crate) struct Change {
     /// Whether an update's values are asked for once its statement has run: by events that are no facts yet, or by who
     /// queues it.
     pub(crate) told: bool,
-    /// Of an update that none but background streams hear of, what its event tells, in [`Frozen::facts`]; empty where
-    /// the values are asked for instead.
+    /// Of an update what its event tells, in [`Frozen::facts`]; empty where the values are asked for instead.
     pub(super) fact: Range<usize>,
     /// Other entities that its references wait for, in [`Frozen::pending`].
     pub(crate) pending: Range<usize>,
@@ -175,14 +174,10 @@ impl Change {
     /// What an update's event shows of it, in the order of the columns.
     pub(super) fn shown(&self, shape: &Shape) -> impl Iterator<Item = Shown> + use<> {
         let updates = matches!(self.operation, Operation::Update | Operation::Restore);
-        let (internal, managed) = (self.def.internal(), shape.managed);
+        let internal = self.def.internal();
         let columns = shape.columns.iter().enumerate().filter(move |_| updates);
         let columns = columns.filter(move |(_, column)| !internal.has(*column));
-        columns.map(move |(place, column)| Shown {
-            place,
-            column,
-            given_back: managed.has(column),
-        })
+        columns.map(move |(place, column)| Shown { place, column })
     }
 
     /// Old and new value of each column that an update's event shows.
@@ -197,22 +192,6 @@ impl Change {
             .iter()
             .map(move |shown| (&values[old + shown.place], &values[new + shown.place]))
     }
-
-    /// Column, old and new value of what an update's event shows. They move out of the frozen values, but for those that
-    /// the entity gets back.
-    #[inline]
-    pub(super) fn take_shown<'a>(
-        &self,
-        shown: &'a [Shown],
-        values: &'a mut [Value],
-    ) -> impl Iterator<Item = (usize, Value, Value)> + use<'a> {
-        let (new, old) = (self.new_values().start, self.old_values().start);
-        shown.iter().map(move |shown| {
-            let new = &mut values[new + shown.place];
-            let new = if shown.given_back { new.clone() } else { new.take() };
-            (shown.column, values[old + shown.place].take(), new)
-        })
-    }
 }
 
 /// A column whose change an update's event shows.
@@ -221,8 +200,6 @@ pub(super) struct Shown {
     pub(super) column: usize,
     /// Its place among the old and the new values.
     place: usize,
-    /// Whether the entity gets the new value back.
-    given_back: bool,
 }
 
 /// The most memory that a session keeps for the changes of its next flush, in bytes.

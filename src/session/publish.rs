@@ -9,8 +9,8 @@ use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::runtime::{Registered, Routed, Runtime};
 use crate::stream::outbox::{self, OUTBOX, Packer};
-use crate::stream::{EventRecord, Facts, Flat, FlushType, Ids, Parcel, publishes, write_event};
-use crate::table::{ColumnSet, Value};
+use crate::stream::{Facts, Flat, FlushType, Ids, Parcel, Values, publishes};
+use crate::table::{ColumnSet, Value, ValueRef};
 
 /// The events of a flush or a transaction.
 #[derive(Default)]
@@ -23,8 +23,6 @@ pub(super) struct Events {
     problems: Vec<Error>,
     /// Makes the ids of durable events.
     ids: Ids,
-    /// Room for the bytes of one event.
-    payload: Vec<u8>,
 }
 
 /// What became of the events of a flush.
@@ -120,7 +118,7 @@ pub(super) fn has_durable(runtime: &Runtime, frozen: &Frozen) -> bool {
 }
 
 /// The events of frozen changes whose statements have run, in the order of the plan.
-pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> Result<Events> {
+pub(super) fn of_frozen(runtime: &Runtime, frozen: &Frozen, plan: &Plan) -> Result<Events> {
     let mut events = Events::default();
     // Then none of the changes need be looked at: the server's work has put them out of the caches.
     let all_alike = frozen.are_all_alike();
@@ -150,19 +148,7 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &mut Frozen, plan: &Plan) -> 
             let count = rest.iter().take_while(|&&i| alike.has(&changes[i])).count();
             let (these, later) = rest.split_at(count);
             let these = these.iter().map(|&i| &changes[i]);
-            if alike.are_background() {
-                events.add_background(&alike, these, (shapes, values, facts));
-            } else {
-                let streams: Vec<&Routed> = alike.streams().collect();
-                let shown: Vec<Shown> = first.shown(shapes.of(first)).collect();
-                // Room for the values of one event.
-                let mut told = Vec::new();
-                for change in these {
-                    told.clear();
-                    told.extend(change.take_shown(&shown, values));
-                    events.add(table, &change.key, alike.flush, &streams, &told)?;
-                }
-            }
+            events.add(&alike, these, (shapes, values, facts))?;
             rest = later;
         }
     }
@@ -178,9 +164,7 @@ pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Ev
             continue;
         };
         events.begin(runtime);
-        let flush = flush_type(change.operation);
-        let streams: Vec<&Routed> = hearing(table, flush, change.changed).collect();
-        events.add(table, &change.key, flush, &streams, &change.values)?;
+        events.add_accepted(table, change)?;
     }
     Ok(events)
 }
@@ -206,78 +190,116 @@ impl Events {
         }
     }
 
-    /// Adds the events of changes alike for background streams, one stream after the other.
-    fn add_background<'a>(
+    /// Adds the events of changes alike, one stream after the other. One that cannot be written stops a durable stream's
+    /// flush; of a background stream it is told.
+    fn add<'a>(
         &mut self,
         alike: &Alike<'_>,
         changes: impl ExactSizeIterator<Item = &'a Change> + Clone,
         (shapes, values, written): (&Shapes, &[Value], &Flat),
-    ) {
-        for routed in alike.streams() {
-            let Some(facts) = self.background.get_mut(routed.sender) else {
-                continue;
-            };
-            let stream = &routed.publication.stream;
-            // Those that are written already come all at once.
-            let is_written = changes.clone().next().is_some_and(|change| !change.fact.is_empty());
-            let one_by_one = if is_written { 0 } else { changes.len() };
-            facts.begin(stream, alike.table.def, alike.flush, alike.columns(), one_by_one);
-            // Those that follow each other are taken together.
-            let (mut run, mut count) = (0..0, 0);
-            for change in changes.clone() {
-                if !change.fact.is_empty() {
-                    if change.fact.start != run.end {
-                        facts.events(written.get(run), std::mem::take(&mut count));
-                        run = change.fact.start..change.fact.start;
-                    }
-                    run.end = change.fact.end;
-                    count += 1;
-                    continue;
-                }
-                facts.events(written.get(std::mem::take(&mut run)), std::mem::take(&mut count));
-                let shown: Vec<Shown> = change.shown(shapes.of(change)).collect();
-                let added = facts.event(&change.key, change.shown_values(&shown, values));
-                self.problems.extend(added.err());
-            }
-            facts.events(written.get(run), count);
-        }
-    }
-
-    /// Adds the events of a change for the streams that hear of it. One that cannot be written stops a durable stream's
-    /// flush; of a background stream it is told.
-    fn add(
-        &mut self,
-        table: &Registered,
-        key: &Value,
-        flush: FlushType,
-        streams: &[&Routed],
-        values: &[(usize, Value, Value)],
     ) -> Result<()> {
-        let record = EventRecord {
-            table: table.def,
-            key,
-            flush,
-            changes: values,
-        };
-        for routed in streams {
-            if let Some(outbox) = routed.outbox {
-                self.add_durable(&record, routed, outbox)?;
-            } else if let Some(facts) = self.background.get_mut(routed.sender) {
-                let columns = values.iter().map(|(column, ..)| *column).collect();
-                facts.begin(&routed.publication.stream, table.def, flush, columns, 1);
-                let added = facts.event(key, values.iter().map(|(_, old, new)| (old, new)));
-                self.problems.extend(added.err());
+        for routed in alike.streams() {
+            match routed.outbox {
+                Some(outbox) => self.add_durable(alike, changes.clone(), (shapes, values, written), routed, outbox)?,
+                None => self.add_background(alike, changes.clone(), (shapes, values, written), routed),
             }
         }
         Ok(())
     }
 
-    fn add_durable(&mut self, record: &EventRecord<'_>, routed: &Routed, outbox: usize) -> Result<()> {
+    /// Adds the events of changes alike for a background stream.
+    fn add_background<'a>(
+        &mut self,
+        alike: &Alike<'_>,
+        changes: impl ExactSizeIterator<Item = &'a Change> + Clone,
+        (shapes, values, written): (&Shapes, &[Value], &Flat),
+        routed: &Routed,
+    ) {
+        let Some(facts) = self.background.get_mut(routed.sender) else {
+            return;
+        };
         let stream = &routed.publication.stream;
-        self.payload.clear();
-        write_event(&mut self.payload, record, stream.wire_format())?;
-        if let Some(packer) = self.durable.get_mut(outbox) {
-            packer.push(stream, self.ids.next(), &self.payload);
+        // Those that are written already come all at once.
+        let is_written = changes.clone().next().is_some_and(|change| !change.fact.is_empty());
+        let one_by_one = if is_written { 0 } else { changes.len() };
+        facts.begin(stream, alike.table.def, alike.flush, alike.columns(), one_by_one);
+        // Those that follow each other are taken together.
+        let (mut run, mut count) = (0..0, 0);
+        for change in changes {
+            if !change.fact.is_empty() {
+                if change.fact.start != run.end {
+                    facts.events(written.get(run), std::mem::take(&mut count));
+                    run = change.fact.start..change.fact.start;
+                }
+                run.end = change.fact.end;
+                count += 1;
+                continue;
+            }
+            facts.events(written.get(std::mem::take(&mut run)), std::mem::take(&mut count));
+            let shown: Vec<Shown> = change.shown(shapes.of(change)).collect();
+            let added = facts.event(&change.key, change.shown_values(&shown, values));
+            self.problems.extend(added.err());
+        }
+        facts.events(written.get(run), count);
+    }
+
+    /// Adds the events of changes alike for a durable stream.
+    fn add_durable<'a>(
+        &mut self,
+        alike: &Alike<'_>,
+        mut changes: impl Iterator<Item = &'a Change> + Clone,
+        (shapes, values, written): (&Shapes, &[Value], &Flat),
+        routed: &Routed,
+        outbox: usize,
+    ) -> Result<()> {
+        let Some(packer) = self.durable.get_mut(outbox) else {
+            return Ok(());
+        };
+        let shown = changes.clone().next().map(|first| first.shown(shapes.of(first)));
+        let shown: Vec<Shown> = shown.into_iter().flatten().collect();
+        packer.begin(
+            &routed.publication.stream,
+            alike.table.def,
+            alike.flush,
+            alike.columns(),
+        )?;
+        let ids = &mut self.ids;
+        changes.try_for_each(|change| {
+            let mut written = Values(written.get(change.fact.clone()));
+            if let Some(key) = written.next() {
+                let pairs = std::iter::from_fn(|| Some((written.next()?, written.next()?)));
+                return packer.event(ids.next(), &key, pairs);
+            }
+            let values = change.shown_values(&shown, values);
+            let values = values.map(|(old, new)| (ValueRef::of(old), ValueRef::of(new)));
+            packer.event(ids.next(), &ValueRef::of(&change.key), values)
+        })
+    }
+
+    /// Adds the events of an accepted change for the streams that hear of it.
+    fn add_accepted(&mut self, table: &Registered, change: &Accepted) -> Result<()> {
+        let flush = flush_type(change.operation);
+        // Only an update's event shows values.
+        let values = if flush == FlushType::Update {
+            change.values.as_slice()
+        } else {
+            &[]
+        };
+        let columns: ColumnSet = values.iter().map(|(column, ..)| *column).collect();
+        let told = || values.iter().map(|(_, old, new)| (old, new));
+        for routed in hearing(table, flush, change.changed) {
+            let stream = &routed.publication.stream;
+            if let Some(outbox) = routed.outbox {
+                if let Some(packer) = self.durable.get_mut(outbox) {
+                    packer.begin(stream, table.def, flush, columns)?;
+                    let told = told().map(|(old, new)| (ValueRef::of(old), ValueRef::of(new)));
+                    packer.event(self.ids.next(), &ValueRef::of(&change.key), told)?;
+                }
+            } else if let Some(facts) = self.background.get_mut(routed.sender) {
+                facts.begin(stream, table.def, flush, columns, 1);
+                let added = facts.event(&change.key, told());
+                self.problems.extend(added.err());
+            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::table::{ColumnSet, TableDef, Value, ValueRef};
 pub(super) struct Updates {
     /// Whether their values are asked for once they are written.
     told: bool,
-    /// Whether none but background streams hear of them: what these are told is written down at once.
+    /// Whether what events tell of them is written down at once.
     facts: bool,
     /// Whether the old values stand behind the new ones: where somebody asks for them, events, or who hands unique values
     /// over.
@@ -38,10 +38,7 @@ impl Updates {
         let registered = core.runtime.registered(table as usize);
         let streams = registered.map_or(&[][..], |registered| &registered.streams);
         // A transaction merges the values of several flushes; what is queued has them in a form of its own.
-        let facts = frozen.queueing.is_none()
-            && core.transaction.is_none()
-            && !streams.is_empty()
-            && streams.iter().all(|routed| routed.outbox.is_none());
+        let facts = frozen.queueing.is_none() && core.transaction.is_none() && !streams.is_empty();
         let told = frozen.queueing.is_some() || (!streams.is_empty() && !facts);
         Updates {
             told,

@@ -155,9 +155,9 @@ fn day(date: CivilDate, [a, b, c, d]: [u8; 4]) -> [u8; 8] {
 }
 
 /// Reads values that were [pushed](Flat::push); ends where the bytes do, or where they are none of ours.
-pub(super) struct Values<'a>(pub(super) &'a [u8]);
+pub(crate) struct Values<'a>(pub(crate) &'a [u8]);
 
-impl Values<'_> {
+impl<'a> Values<'a> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -173,21 +173,22 @@ impl Values<'_> {
         Some(u64::from_le_bytes(number))
     }
 
-    fn bytes(&mut self, length: u8) -> Option<Vec<u8>> {
+    fn bytes(&mut self, length: u8) -> Option<&'a [u8]> {
         let length = usize::try_from(self.whole(length)?).ok()?;
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        Some(taken.to_vec())
+        Some(taken)
     }
 }
 
-impl Iterator for Values<'_> {
-    type Item = Value;
+impl<'a> Iterator for Values<'a> {
+    type Item = ValueRef<'a>;
 
-    fn next(&mut self) -> Option<Value> {
+    #[inline]
+    fn next(&mut self) -> Option<ValueRef<'a>> {
         let [first] = self.take()?;
         let (tag, bytes) = (first & 0xF, first >> 4);
-        Some(match tag {
+        Some(ValueRef::Owned(match tag {
             tag::NULL => Value::Null,
             tag::FALSE => Value::Bool(false),
             tag::TRUE => Value::Bool(true),
@@ -198,8 +199,8 @@ impl Iterator for Values<'_> {
                 Value::Float(f32::from_le_bytes([a, b, c, d]))
             }
             tag::DOUBLE => Value::Double(f64::from_le_bytes(self.take()?)),
-            tag::TEXT => Value::Text(String::from_utf8(self.bytes(bytes)?).ok()?),
-            tag::BYTES => Value::Bytes(self.bytes(bytes)?),
+            tag::TEXT => return Some(ValueRef::Text(std::str::from_utf8(self.bytes(bytes)?).ok()?)),
+            tag::BYTES => return Some(ValueRef::Bytes(self.bytes(bytes)?)),
             tag::DATE | tag::DATE_TIME => {
                 let [y0, y1, month, day, hour, minute, second, _] = self.take()?;
                 let date = CivilDate {
@@ -208,7 +209,7 @@ impl Iterator for Values<'_> {
                     day,
                 };
                 if tag == tag::DATE {
-                    return Some(Value::Date(date));
+                    return Some(ValueRef::Owned(Value::Date(date)));
                 }
                 Value::DateTime(CivilDateTime {
                     date,
@@ -229,7 +230,7 @@ impl Iterator for Values<'_> {
                 })
             }
             _ => return None,
-        })
+        }))
     }
 }
 
@@ -280,7 +281,7 @@ mod tests {
             let mut flat = Flat::default();
             prop_assert!(values.iter().all(|value| flat.push(value)));
             let end = flat.end();
-            let found: Vec<Value> = Values(flat.get(0..end)).collect();
+            let found: Vec<Value> = Values(flat.get(0..end)).map(ValueRef::into_value).collect();
             prop_assert_eq!(values.len(), found.len());
             for (a, b) in values.iter().zip(&found) {
                 prop_assert!(a.same(b), "{:?} {:?}", a, b);

@@ -39,7 +39,7 @@ pub use declaration::{Operations, Publication, Publish, Stream, Wire};
 pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent, QueueFigures};
 pub use entity_id::EntityId;
 pub use event::DirtyEvent;
-pub(crate) use flat::Flat;
+pub(crate) use flat::{Flat, Values};
 pub(crate) use ids::Ids;
 pub use outbox::{AsideRow, Backlog, Outbox, Relayed};
 pub(crate) use outgoing::Outgoing;

@@ -9,7 +9,7 @@ use super::ids::Ids;
 use super::outgoing::Outgoing;
 use super::wire::{EventRecord, malformed, write_event};
 use crate::error::Result;
-use crate::table::{ColumnSet, TableDef, Value};
+use crate::table::{ColumnSet, TableDef, Value, ValueRef};
 
 /// The events of one flush, packed, or as facts that are packed on the sender's thread: the flush need not wait for it.
 #[derive(Debug)]
@@ -132,11 +132,11 @@ impl Facts {
         let mut changes = Vec::new();
         for group in &self.groups {
             let mut values = Values(self.bytes.get(group.bytes.clone()));
-            while let Some(key) = values.next() {
+            while let Some(key) = values.next().map(ValueRef::into_value) {
                 changes.clear();
                 for column in group.columns.iter() {
                     if let (Some(old), Some(new)) = (values.next(), values.next()) {
-                        changes.push((column, old, new));
+                        changes.push((column, old.into_value(), new.into_value()));
                     }
                 }
                 let record = EventRecord {

@@ -57,6 +57,17 @@ pub enum ValueRef<'a> {
     Owned(Value),
 }
 
+impl<'a> ValueRef<'a> {
+    /// A value whose text or bytes stay where they are.
+    pub(crate) fn of(value: &'a Value) -> Self {
+        match value {
+            Value::Text(text) => ValueRef::Text(text),
+            Value::Bytes(bytes) => ValueRef::Bytes(bytes),
+            other => ValueRef::Owned(other.clone()),
+        }
+    }
+}
+
 impl ValueRef<'_> {
     /// The value, with a copy of what was borrowed.
     pub fn into_value(self) -> Value {

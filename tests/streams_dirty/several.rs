@@ -7,6 +7,7 @@ use crate::{events, spelled};
 
 const TEXTS: Stream = Stream::new("TextStream");
 const MEMOS: Stream = Stream::new("MemoStream");
+const LASTING: Stream = Stream::new("LastingStream").durable();
 const PAGES: Stream = Stream::new("PageStream");
 const TITLES: Stream = Stream::new("TitleStream");
 
@@ -44,7 +45,7 @@ struct Page {
 impl Entity for Page {}
 
 #[derive(Debug, Clone, Default, Table)]
-#[table(name = "leaves", stream(TEXTS), stream(MEMOS, on = "U"))]
+#[table(name = "leaves", stream(TEXTS), stream(MEMOS, on = "U"), stream(LASTING))]
 struct Leaf {
     #[column(id)]
     id: u64,
@@ -57,7 +58,7 @@ struct Leaf {
 impl Entity for Leaf {}
 
 /// Updates of one flush that differ in their columns, in what no event shows and in what waits for a key: each event has
-/// the values of its row.
+/// the values of its row, of background streams as of durable ones.
 #[test]
 fn updates_of_one_flush_have_their_own_columns_and_values() {
     let (_database, builder) = database();
@@ -65,6 +66,7 @@ fn updates_of_one_flush_have_their_own_columns_and_values() {
     engine.schema().diff().unwrap().apply().unwrap();
     let mut texts = engine.consumer(&TEXTS).single().unwrap();
     let mut memos = engine.consumer(&MEMOS).single().unwrap();
+    let mut lasting = engine.consumer(&LASTING).single().unwrap();
     let mut session = engine.session();
     let note = session.insert(Note::default());
     let leaves: Vec<Handle<Leaf>> = (0..9)
@@ -77,6 +79,7 @@ fn updates_of_one_flush_have_their_own_columns_and_values() {
         .collect();
     session.flush().unwrap();
     events(&mut texts, 10);
+    events(&mut lasting, 9);
     let fresh = session.insert(Note::default());
     for (n, &leaf) in leaves.iter().enumerate() {
         match n {
@@ -112,9 +115,11 @@ fn updates_of_one_flush_have_their_own_columns_and_values() {
         "notes 2 1",
     ];
     assert_eq!(told, expected);
-    let mut told: Vec<String> = events(&mut memos, 9).iter().map(spelled).collect();
-    told.sort();
-    assert_eq!(told, expected[..9]);
+    for stream in [&mut memos, &mut lasting] {
+        let mut told: Vec<String> = events(stream, 9).iter().map(spelled).collect();
+        told.sort();
+        assert_eq!(told, expected[..9]);
+    }
 }
 
 /// Two entities on one stream, and one entity on two streams, each of which gets all: of the later change-data tests.

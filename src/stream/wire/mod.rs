@@ -28,6 +28,7 @@
 mod convert;
 mod cursor;
 mod number;
+mod pieces;
 mod read;
 mod read_operation;
 mod short;
@@ -40,6 +41,7 @@ mod write_operation;
 pub(super) use convert::value_for;
 pub(in crate::stream) use cursor::{Cursor, Integer};
 pub(super) use number::boolean;
+pub(crate) use pieces::{Pieces, write_key, write_value};
 pub(super) use read::read_event;
 pub(crate) use read_operation::{read_operation, row_value};
 pub(super) use time::rfc3339;

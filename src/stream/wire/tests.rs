@@ -9,7 +9,7 @@ use crate::stream::entity_id::EntityId;
 use crate::stream::event::DirtyEvent;
 use crate::stream::fixture::{TABLE, TEXT_TABLE, UUID_TABLE, column_of};
 use crate::stream::param::Param;
-use crate::table::{CivilDate, CivilDateTime, CivilTime, ColumnDef, SqlType, TableDef, Value};
+use crate::table::{CivilDate, CivilDateTime, CivilTime, ColumnDef, SqlType, TableDef, Value, ValueRef};
 
 const WIRES: [Wire; 2] = [Wire::Documented, Wire::FluxaOrm];
 
@@ -100,6 +100,75 @@ fn events_are_added_to_the_buffer() {
         write_event(&mut buffer, &record, wire).unwrap();
         assert_eq!(buffer, [b"before", alone.as_slice(), alone.as_slice()].concat());
     }
+}
+
+/// The bytes of an event, put together from what it has in common with others and its own.
+fn put_together(
+    table: &'static TableDef,
+    key: &Value,
+    flush: FlushType,
+    changes: &[(usize, Value, Value)],
+    wire: Wire,
+) -> Vec<u8> {
+    let columns = changes.iter().map(|(column, ..)| *column).collect();
+    let pieces = Pieces::of(table, flush, &columns, wire).unwrap();
+    let mut variables = vec![Vec::new()];
+    write_key(&mut variables[0], &ValueRef::of(key), table).unwrap();
+    for (column, old, new) in changes.iter().filter(|_| flush == FlushType::Update) {
+        for value in [old, new] {
+            let mut variable = Vec::new();
+            write_value(&mut variable, &ValueRef::of(value), &table.columns[*column], wire).unwrap();
+            variables.push(variable);
+        }
+    }
+    assert_eq!(pieces.iter().len(), variables.len() + 1);
+    assert_eq!(pieces.iter().map(<[u8]>::len).sum::<usize>(), pieces.size());
+    variables.push(Vec::new());
+    let both = pieces.iter().zip(&variables);
+    both.flat_map(|(piece, variable)| [piece, variable.as_slice()])
+        .flatten()
+        .copied()
+        .collect()
+}
+
+#[test]
+fn an_event_is_what_it_has_in_common_and_its_own() {
+    let change = |name: &str, old: Value, new: Value| (column_of(name).0, old, new);
+    let changes = [
+        vec![],
+        vec![change("Age", Value::UInt(18), Value::UInt(19))],
+        vec![
+            change("Age", Value::UInt(18), Value::UInt(19)),
+            change("Name", text("A"), text(&"long ".repeat(100))),
+            change("OrName", Value::Null, text("")),
+        ],
+    ];
+    for (flush, wire) in [FlushType::Insert, FlushType::Update, FlushType::Delete]
+        .into_iter()
+        .flat_map(|flush| WIRES.map(|wire| (flush, wire)))
+    {
+        for changes in &changes {
+            let changes = if flush == FlushType::Update {
+                changes.as_slice()
+            } else {
+                &[]
+            };
+            for key in [Value::UInt(1), Value::UInt(300), Value::Int(-7)] {
+                let whole = packed(&TABLE, &key, flush, changes, wire);
+                assert_eq!(
+                    put_together(&TABLE, &key, flush, changes, wire),
+                    whole,
+                    "{flush} {wire:?}"
+                );
+            }
+        }
+    }
+    let key = text("01J9ZQ");
+    let whole = packed(&TEXT_TABLE, &key, FlushType::Delete, &[], Wire::Documented);
+    assert_eq!(
+        put_together(&TEXT_TABLE, &key, FlushType::Delete, &[], Wire::Documented),
+        whole
+    );
 }
 
 #[test]

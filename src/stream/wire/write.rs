@@ -12,7 +12,7 @@ use crate::stream::declaration::Wire;
 use crate::stream::entity_id::EntityId;
 use crate::stream::event::DirtyEvent;
 use crate::stream::param::Param;
-use crate::table::{CivilDateTime, ColumnDef, SqlType, TableDef, Value};
+use crate::table::{CivilDateTime, ColumnDef, SqlType, TableDef, Value, ValueRef};
 
 /// One committed change of one row, as the session has it.
 #[derive(Debug, Clone, Copy)]
@@ -77,8 +77,8 @@ pub(in crate::stream) fn write_dirty_event(event: &DirtyEvent, wire: Wire) -> Re
 }
 
 /// A change is a map of two.
-const OLD: &[u8] = b"\x82\xa1o";
-const NEW: &[u8] = b"\xa1n";
+pub(super) const OLD: &[u8] = b"\x82\xa1o";
+pub(super) const NEW: &[u8] = b"\xa1n";
 
 /// Writes a whole number; how long it is.
 #[inline]
@@ -261,35 +261,39 @@ impl<const GO: bool> Out<GO> {
 
     /// The event up to its key.
     #[inline]
-    fn head(&mut self, table: &str) -> Result<()> {
+    pub(super) fn head(&mut self, table: &str) -> Result<()> {
         self.raw(b"\x84\xa2et");
         self.text(table.as_bytes())?;
         self.raw(b"\xa2id");
         Ok(())
     }
 
-    fn key(&mut self, key: &Value, column: &ColumnDef) -> Result<()> {
+    pub(super) fn key(&mut self, key: &Value, column: &ColumnDef) -> Result<()> {
         match key {
             Value::UInt(key) => self.unsigned(*key),
             Value::Int(key) => self.signed(*key),
             Value::Text(key) => return self.text(key.as_bytes()),
-            Value::Bytes(key) => match uuid(key, column) {
-                Some(key) => return self.text(key.as_bytes()),
-                None => return self.text(key),
-            },
+            Value::Bytes(key) => return self.key_bytes(key, column),
             // No other type is a key.
             other => return self.text(other.to_string().as_bytes()),
         }
         Ok(())
     }
 
+    pub(super) fn key_bytes(&mut self, key: &[u8], column: &ColumnDef) -> Result<()> {
+        match uuid(key, column) {
+            Some(key) => self.text(key.as_bytes()),
+            None => self.text(key),
+        }
+    }
+
     #[inline]
-    fn flush(&mut self, flush: FlushType) {
+    pub(super) fn flush(&mut self, flush: FlushType) {
         self.raw(&[0xa2, b'f', b't', flush.code()]);
     }
 
     #[inline]
-    fn changes(&mut self, count: usize) -> Result<()> {
+    pub(super) fn changes(&mut self, count: usize) -> Result<()> {
         let Ok(count) = u32::try_from(count) else {
             return Err(malformed(format!("{count} changes are more than an event holds")));
         };
@@ -298,7 +302,7 @@ impl<const GO: bool> Out<GO> {
         Ok(())
     }
 
-    fn no_changes(&mut self) {
+    pub(super) fn no_changes(&mut self) {
         if GO {
             self.raw(Self::CHANGES);
             self.raw(b"\xc0");
@@ -406,14 +410,8 @@ impl<const GO: bool> Out<GO> {
             Value::UInt(value) => self.number(b'u', false, *value),
             Value::Float(value) => self.typed(b'f', go_float(*value).as_bytes()),
             Value::Double(value) => self.typed(b'f', go_float(*value).as_bytes()),
-            Value::Text(text) => {
-                let decimal = matches!(column.sql, SqlType::Decimal { .. });
-                self.typed(if decimal { b'f' } else { b's' }, text.as_bytes())
-            }
-            Value::Bytes(bytes) => match uuid(bytes, column) {
-                Some(text) => self.typed(b's', text.as_bytes()),
-                None => self.typed(b's', bytes),
-            },
+            Value::Text(text) => self.value_text(text, column),
+            Value::Bytes(bytes) => self.value_bytes(bytes, column),
             Value::Date(date) => {
                 let midnight = CivilDateTime {
                     date: *date,
@@ -423,6 +421,28 @@ impl<const GO: bool> Out<GO> {
             }
             Value::DateTime(at) => self.typed(b't', write_rfc3339(*at).as_bytes()),
             Value::Time(span) => self.typed(b's', write_span(*span).as_bytes()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn value_ref(&mut self, value: &ValueRef<'_>, column: &ColumnDef) -> Result<()> {
+        match value {
+            ValueRef::Text(text) => self.value_text(text, column),
+            ValueRef::Bytes(bytes) => self.value_bytes(bytes, column),
+            ValueRef::Owned(value) => self.value(value, column),
+        }
+    }
+
+    #[inline]
+    fn value_text(&mut self, text: &str, column: &ColumnDef) -> Result<()> {
+        let decimal = matches!(column.sql, SqlType::Decimal { .. });
+        self.typed(if decimal { b'f' } else { b's' }, text.as_bytes())
+    }
+
+    fn value_bytes(&mut self, bytes: &[u8], column: &ColumnDef) -> Result<()> {
+        match uuid(bytes, column) {
+            Some(text) => self.typed(b's', text.as_bytes()),
+            None => self.typed(b's', bytes),
         }
     }
 
