@@ -491,6 +491,66 @@ fn edits_of_a_trashed_row_are_written_though_it_is_deleted_again() {
 }
 
 #[test]
+fn a_delete_that_is_taken_back_leaves_the_edits_before_and_after_it() {
+    let (database, engine) = engine();
+    let mut session = engine.session();
+    let ana = session.insert(account("ana", 1));
+    let [before, after, never] = [1, 2, 3].map(|amount| {
+        session.insert(Entry {
+            account: ana.into(),
+            amount,
+            ..Entry::default()
+        })
+    });
+    session.flush().unwrap();
+    session[before].amount = 10;
+    for entry in [before, after, never] {
+        session.delete(entry).unwrap();
+    }
+    session[after].amount = 20;
+    for entry in [before, after, never] {
+        session.restore(entry).unwrap();
+    }
+    let report = session.flush().unwrap();
+    assert_eq!((report.updated, report.deleted), (2, 0));
+    let amounts = || rows(&database, "SELECT amount FROM entries ORDER BY id");
+    assert_eq!(amounts(), [["10"], ["20"], ["3"]]);
+    // The same where a transaction takes the delete back, whether it was flushed or not.
+    for flushes in [false, true] {
+        let outcome: headwater::Result<()> = session.transaction(|session| {
+            session.delete(never)?;
+            if flushes {
+                session.flush()?;
+            }
+            Err(headwater::Error::handler("no"))
+        });
+        outcome.unwrap_err();
+        assert!(session.flush().unwrap().is_empty(), "{flushes}");
+        session[never].amount += 1;
+        assert_eq!(session.flush().unwrap().updated, 1, "{flushes}");
+    }
+    assert_eq!(amounts(), [["10"], ["20"], ["5"]]);
+}
+
+#[test]
+fn a_row_that_is_deleted_after_an_edit_is_found_by_its_key_until_then() {
+    let (database, engine) = engine();
+    let mut session = engine.session();
+    let ana = session.insert(account("ana", 1));
+    let entry = session.insert(Entry {
+        account: ana.into(),
+        ..Entry::default()
+    });
+    session.flush().unwrap();
+    let id = session[entry].id;
+    session.delete(entry).unwrap();
+    session[entry].id = 99;
+    assert_eq!(session.find::<Entry>(id).unwrap(), Some(entry));
+    assert_eq!(session.flush().unwrap().deleted, 1);
+    assert!(rows(&database, "SELECT id FROM entries").is_empty());
+}
+
+#[test]
 fn a_bulk_change_that_is_rolled_back_leaves_no_trace_in_memory() {
     let (database, engine) = engine();
     let mut session = engine.session();

@@ -89,14 +89,19 @@ pub(super) fn may_run<E: Entity>(core: &Core, places: &[Place]) -> u32 {
     let bits = |hooks: &[Before<E>]| hooks.iter().fold(0, |bits, (name, _)| bits | name.bit());
     let (new, edited) = (bits(&[saving(), creating()]), bits(&[saving(), updating()]));
     let others = [deleting(), trashing(), restoring(), force_deleting()];
-    let others = edited | bits(&others);
+    let others = match E::TABLE.deleted_at {
+        Some(_) => edited | bits(&others),
+        // A delete is for good, and nothing else can be asked for.
+        None => bits(&[deleting()]),
+    };
     let slots = places.iter().filter_map(|at| arena.slots.get(at.slot as usize));
     slots.fold(0, |all, place| {
         all | match (place.status, place.mark) {
             (Status::Free | Status::Gone, _) => 0,
             (Status::New, _) => new,
             (Status::Stored, Mark::None | Mark::Touch) => edited,
-            (Status::Stored, Mark::Delete | Mark::ForceDelete | Mark::Restore) => others,
+            (Status::Stored, Mark::Restore) => edited | others,
+            (Status::Stored, Mark::Delete | Mark::ForceDelete) => others,
         }
     })
 }

@@ -147,7 +147,7 @@ impl Core {
 
     #[inline]
     pub(crate) fn get_mut<E: Entity>(&mut self, handle: Handle<E>) -> Result<&mut E> {
-        let (arena, slot) = self.touch_in(handle)?;
+        let (arena, slot) = self.touch_in(handle, true)?;
         match &mut arena.slots[slot as usize].entity {
             Some(entity) => Ok(entity),
             // `touch_in` has just checked the handle.
@@ -173,22 +173,23 @@ impl Core {
     /// Lists an entity for the next flush and keeps a snapshot of it if it is a row.
     #[inline]
     pub(crate) fn touch<E: Entity>(&mut self, handle: Handle<E>) -> Result<u32> {
-        self.touch_in(handle).map(|(_, slot)| slot)
+        self.touch_in(handle, true).map(|(_, slot)| slot)
     }
 
-    /// As [`touch`](Core::touch), with the arena that the entity is in.
+    /// As [`touch`](Core::touch), with the arena that the entity is in. Who does not edit it need not keep a snapshot.
     #[inline]
-    fn touch_in<E: Entity>(&mut self, handle: Handle<E>) -> Result<(&mut Arena<E>, u32)> {
+    fn touch_in<E: Entity>(&mut self, handle: Handle<E>, keeps: bool) -> Result<(&mut Arena<E>, u32)> {
         let (id, in_hooks) = (self.id, self.in_hooks);
         let arena = arena_of::<E>(&mut self.arenas);
         let slot = arena.check(id, handle.raw)?;
         let place = &mut arena.slots[slot as usize];
         place.clean = false;
         let (newly_touched, newly_queued) = (!place.touched, in_hooks && !place.queued);
-        if newly_touched || newly_queued {
+        let needs_snapshot = keeps && place.status == Status::Stored && place.original.is_none();
+        if newly_touched || newly_queued || needs_snapshot {
             place.touched = true;
             place.queued |= in_hooks;
-            if place.status == Status::Stored {
+            if needs_snapshot {
                 arena.keep_original(slot);
             }
             let at = Core::place::<E>(slot);
@@ -239,8 +240,9 @@ impl Core {
 
     /// Marks an entity; one that was never inserted is simply dropped by a delete.
     pub(crate) fn mark<E: Entity>(&mut self, handle: Handle<E>, mark: Mark) -> Result<()> {
-        let slot = self.touch(handle)?;
-        let arena = self.arena_mut::<E>();
+        // A row that is deleted for good is as it was read, unless it was edited, and has its snapshot, before.
+        let deletes = matches!(mark, Mark::Delete | Mark::ForceDelete) && E::TABLE.deleted_at.is_none();
+        let (arena, slot) = self.touch_in(handle, !deletes)?;
         let place = &mut arena.slots[slot as usize];
         if place.status == Status::New {
             if matches!(mark, Mark::Delete | Mark::ForceDelete) {
