@@ -7,7 +7,7 @@ use super::arena::{Arena, Mark, Slot, Status, name_of};
 use super::before::is_trashed;
 use super::committed::Operation;
 use super::core::{Core, Place};
-use super::frozen::{Change, Extent, Frozen, Shape};
+use super::frozen::{Change, Extent, Frozen, Shape, ShapeId};
 use super::inserts::{Inserts, insert};
 use super::managed::stored;
 use super::updates::{Updates, update};
@@ -33,8 +33,15 @@ pub(super) fn freeze<E: Entity>(core: &Core, places: &[Place], frozen: &mut Froz
 struct Common {
     inserts: Option<Inserts>,
     updates: Option<Updates>,
+    deletes: Option<Deletes>,
+}
+
+/// What the deletes of a table have in common.
+struct Deletes {
     /// What others may wait for a deleted row to give up.
-    given_up: Option<ColumnSet>,
+    given_up: ColumnSet,
+    /// That of no columns.
+    shape: ShapeId,
 }
 
 fn one<E: Entity>(
@@ -49,7 +56,7 @@ fn one<E: Entity>(
     let Common {
         inserts,
         updates,
-        given_up,
+        deletes,
     } = common;
     let mut update = |operation, frozen: &mut Frozen| {
         let updates = updates.get_or_insert_with(|| Updates::new(core, at.table, E::TABLE, frozen));
@@ -59,8 +66,11 @@ fn one<E: Entity>(
         }
     };
     let mut delete = |operation, frozen: &mut Frozen| {
-        let given_up = given_up.get_or_insert_with(|| columns_given_up(E::TABLE));
-        delete(at, original.or(place.entity.as_ref()), operation, given_up, frozen)
+        let deletes = deletes.get_or_insert_with(|| Deletes {
+            given_up: columns_given_up(E::TABLE),
+            shape: frozen.shapes.add(Shape::default()),
+        });
+        delete(at, original.or(place.entity.as_ref()), operation, deletes, frozen)
     };
     let Some(entity) = &place.entity else { return Ok(()) };
     let slot = at.slot;
@@ -86,7 +96,7 @@ fn delete<E: Entity>(
     at: Place,
     row: Option<&E>,
     operation: Operation,
-    given_up: &ColumnSet,
+    deletes: &Deletes,
     frozen: &mut Frozen,
 ) -> Result<()> {
     let def = E::TABLE;
@@ -94,18 +104,17 @@ fn delete<E: Entity>(
         return Ok(());
     };
     let first = frozen.values.len();
-    for column in given_up.iter() {
+    for column in deletes.given_up.iter() {
         frozen.values.push(stored(entity, column));
     }
     let version = def.version.map(|column| entity.encode(column)).transpose()?;
-    let shape = frozen.shapes.add(Shape::default());
     frozen.changes.push(Change {
         place: at,
         def,
         operation,
         key: entity.encode(def.id)?,
         version,
-        shape,
+        shape: deletes.shape,
         values: Extent::from(first, 0, frozen.values.len() - first, 0),
         written: 0..0,
         told: false,
