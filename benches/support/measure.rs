@@ -10,7 +10,7 @@ use super::world::World;
 /// How long one side works at a time.
 const SLICE: Duration = Duration::from_millis(1);
 /// How often a case is set up anew.
-const STARTS: usize = 5;
+const STARTS: usize = 15;
 /// How long each side works in a round.
 const ROUND: Duration = Duration::from_millis(40);
 /// How often it does at least, unless it works for ten times as long.
