@@ -9,8 +9,12 @@ use super::world::World;
 
 /// How long one side works at a time.
 const SLICE: Duration = Duration::from_millis(1);
-/// How often a case is set up anew.
-const STARTS: usize = 15;
+/// How often a case is set up anew that fills a table: a table that grows must have grown for a while. Others are set up
+/// for each round.
+const FILLS: usize = 5;
+/// A goal that leaves so little room, and how many times as many rounds it gets.
+const NARROW: f64 = 1.05;
+const MORE: usize = 3;
 /// How long each side works in a round.
 const ROUND: Duration = Duration::from_millis(40);
 /// How often it does at least, unless it works for ten times as long.
@@ -66,15 +70,25 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 ///
 /// The rounds are spread over several starts, since one connection may be slower than another for as long as it is open.
 pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&Case, &mut Started)) -> Outcome {
-    let starts = rounds.min(STARTS);
+    let rounds = match case.goal {
+        Goal::Ratio(goal) if goal <= NARROW => MORE * rounds,
+        _ => rounds,
+    };
     let mut names = Vec::new();
     let mut found = Found::default();
-    for start in 0..starts {
+    let mut begun = 0;
+    while begun < rounds {
         let mut started = case.start(world);
         add(case, &mut started);
         names = started.sides.iter().map(|(name, _)| *name).collect();
-        let rounds = rounds * start / starts..rounds * (start + 1) / starts;
-        run(case.goal, world, started, rounds, &mut found);
+        let many = if started.fresh.is_some() {
+            rounds.div_ceil(FILLS)
+        } else {
+            1
+        };
+        let end = rounds.min(begun + many);
+        run(case.goal, world, started, begun..end, &mut found);
+        begun = end;
     }
     let ratio = |other: usize| median(found.ratios[other].clone());
     let reached = match case.goal {
