@@ -533,7 +533,7 @@ fn a_delete_that_is_taken_back_leaves_the_edits_before_and_after_it() {
 }
 
 #[test]
-fn a_row_that_is_deleted_after_an_edit_is_found_by_its_key_until_then() {
+fn a_row_that_is_edited_after_its_delete_is_found_by_its_key_until_then() {
     let (database, engine) = engine();
     let mut session = engine.session();
     let ana = session.insert(account("ana", 1));

@@ -46,18 +46,18 @@ pub(super) fn flush_type(operation: Operation) -> FlushType {
 struct Alike<'a> {
     table: &'a Registered,
     operation: Operation,
-    shape: ShapeId,
+    shape: (ShapeId, &'a Shape),
     flush: FlushType,
     /// The columns that changed and that events may show.
     changed: ColumnSet,
 }
 
 impl<'a> Alike<'a> {
-    fn of(table: &'a Registered, change: &Change, shape: &Shape) -> Self {
+    fn of(table: &'a Registered, change: &Change, shape: &'a Shape) -> Self {
         Alike {
             table,
             operation: change.operation,
-            shape: change.shape,
+            shape: (change.shape, shape),
             flush: flush_type(change.operation),
             changed: shown(change, shape),
         }
@@ -81,8 +81,10 @@ impl<'a> Alike<'a> {
         }
     }
 
-    fn has(&self, change: &Change) -> bool {
-        self.shape == change.shape && self.operation == change.operation
+    fn has(&self, change: &Change, shapes: &Shapes) -> bool {
+        let (id, shape) = self.shape;
+        // Where others stood between them, equal shapes have two places.
+        self.operation == change.operation && (id == change.shape || shape == shapes.of(change))
     }
 }
 
@@ -145,7 +147,7 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &Frozen, plan: &Plan) -> Resu
                 events.add_written(&alike, facts.get(0..facts.end()), rest.len());
                 break;
             }
-            let count = rest.iter().take_while(|&&i| alike.has(&changes[i])).count();
+            let count = rest.iter().take_while(|&&i| alike.has(&changes[i], shapes)).count();
             let (these, later) = rest.split_at(count);
             let these = these.iter().map(|&i| &changes[i]);
             events.add(&alike, these, (shapes, values, facts))?;
@@ -158,15 +160,24 @@ pub(super) fn of_frozen(runtime: &Runtime, frozen: &Frozen, plan: &Plan) -> Resu
 /// The events of accepted changes.
 pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Events> {
     let mut events = Events::default();
-    for change in accepted {
-        let table = runtime.registered(change.place.table as usize);
-        let Some(table) = table.filter(|table| !table.streams.is_empty()) else {
-            continue;
-        };
-        events.begin(runtime);
-        events.add_accepted(table, change)?;
+    // Most changes that follow each other are heard of by the same streams, and show the same columns.
+    for alike in accepted.chunk_by(is_told_alike) {
+        let table = runtime.registered(alike[0].place.table as usize);
+        if let Some(table) = table.filter(|table| !table.streams.is_empty()) {
+            events.begin(runtime);
+            events.add_accepted(table, alike)?;
+        }
     }
     Ok(events)
+}
+
+/// Whether the events of two accepted changes differ in keys and values only.
+fn is_told_alike(a: &Accepted, b: &Accepted) -> bool {
+    let columns = |of: &Accepted| of.values.iter().map(|(column, ..)| *column).collect::<ColumnSet>();
+    a.place.table == b.place.table
+        && flush_type(a.operation) == flush_type(b.operation)
+        && a.changed == b.changed
+        && columns(a) == columns(b)
 }
 
 impl Events {
@@ -276,29 +287,41 @@ impl Events {
         })
     }
 
-    /// Adds the events of an accepted change for the streams that hear of it.
-    fn add_accepted(&mut self, table: &Registered, change: &Accepted) -> Result<()> {
-        let flush = flush_type(change.operation);
+    /// Adds the events of accepted changes [alike](is_told_alike), one stream after the other.
+    fn add_accepted(&mut self, table: &Registered, alike: &[Accepted]) -> Result<()> {
+        let Some(first) = alike.first() else { return Ok(()) };
+        let flush = flush_type(first.operation);
         // Only an update's event shows values.
-        let values = if flush == FlushType::Update {
-            change.values.as_slice()
-        } else {
-            &[]
+        let shown = |change: &'_ Accepted| {
+            if flush == FlushType::Update {
+                change.values.len()
+            } else {
+                0
+            }
         };
-        let columns: ColumnSet = values.iter().map(|(column, ..)| *column).collect();
-        let told = || values.iter().map(|(_, old, new)| (old, new));
-        for routed in hearing(table, flush, change.changed) {
+        let columns: ColumnSet = first.values[..shown(first)]
+            .iter()
+            .map(|(column, ..)| *column)
+            .collect();
+        for routed in hearing(table, flush, first.changed) {
             let stream = &routed.publication.stream;
             if let Some(outbox) = routed.outbox {
-                if let Some(packer) = self.durable.get_mut(outbox) {
-                    packer.begin(stream, table.def, flush, columns)?;
-                    let told = told().map(|(old, new)| (ValueRef::of(old), ValueRef::of(new)));
+                let Some(packer) = self.durable.get_mut(outbox) else {
+                    continue;
+                };
+                packer.begin(stream, table.def, flush, columns)?;
+                for change in alike {
+                    let told = change.values[..shown(change)].iter();
+                    let told = told.map(|(_, old, new)| (ValueRef::of(old), ValueRef::of(new)));
                     packer.event(self.ids.next(), &ValueRef::of(&change.key), told)?;
                 }
             } else if let Some(facts) = self.background.get_mut(routed.sender) {
-                facts.begin(stream, table.def, flush, columns, 1);
-                let added = facts.event(&change.key, told());
-                self.problems.extend(added.err());
+                facts.begin(stream, table.def, flush, columns, alike.len());
+                for change in alike {
+                    let told = change.values[..shown(change)].iter();
+                    let added = facts.event(&change.key, told.map(|(_, old, new)| (old, new)));
+                    self.problems.extend(added.err());
+                }
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! Values as bytes, one after the other: the form in which they wait for the sender's thread. It never leaves the
-//! process.
+//! Values as bytes, one after the other: the form in which what events tell of updates waits for the sender's thread, or
+//! for the outbox. It never leaves the process.
 //!
 //! A flush pays for what it hands to another processor by the cache line. A number below 65,536 has 3 bytes here and 32
 //! as a [`Value`], and the flush keeps its own memory.

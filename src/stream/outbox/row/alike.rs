@@ -202,19 +202,25 @@ pub(super) fn read(cursor: &mut Cursor<'_>, streams: &[Head]) -> Result<Vec<Outg
             )));
         }
         let mut variables = vec![Vec::new(); pieces.len()];
+        let common: usize = pieces.iter().map(|piece| piece.len()).sum::<usize>() + last.len();
         for _ in 0..parts / (2 * pieces.len()) {
-            let mut payload = Vec::with_capacity(192);
-            for (piece, variable) in pieces.iter().zip(&mut variables) {
+            for variable in &mut variables {
                 variables::read(cursor, variable)?;
+            }
+            // What is read once is written for each event: what comes of a row has the bounds of its packer.
+            let payload = common + variables.iter().map(Vec::len).sum::<usize>();
+            size += Outgoing::size_of(&head.stream, "", &[]) + ULID_LEN + payload;
+            if events.len() == EVENTS || (size > BYTES && !events.is_empty()) {
+                return Err(malformed(format!(
+                    "the row becomes more than {EVENTS} events, or than {BYTES} bytes"
+                )));
+            }
+            let mut payload = Vec::with_capacity(payload);
+            for (piece, variable) in pieces.iter().zip(&variables) {
                 payload.extend_from_slice(piece);
                 payload.extend_from_slice(variable);
             }
             payload.extend_from_slice(last);
-            // Pieces are read once and written for each event: what comes of it must have a bound of its own.
-            size += payload.len();
-            if size > BYTES && !events.is_empty() {
-                return Err(malformed(format!("the row becomes more than {BYTES} bytes of events")));
-            }
             let own = id.ok_or_else(|| malformed("an event has the id after one that is no ULID, or the last"))?;
             id = next(&own);
             events.push(Outgoing {
@@ -408,11 +414,14 @@ mod tests {
         let piece = [b"\xc6\x00\x10\x00\x00".as_slice(), &vec![b'p'; 1 << 20]].concat();
         let head = b"\x91\x94\x00\xba00000000000000000000000001\x92".as_slice();
         let bomb = [head, &piece, b"\xa0\xdc\x00\xc8", &[0, 0xa0].repeat(100)].concat();
-        assert!(row(&bomb).contains("more than 2097152 bytes"), "{}", row(&bomb));
+        assert!(row(&bomb).contains("becomes more than"), "{}", row(&bomb));
         // A variable of a mebibyte that all share.
         let variable = [b"\x00\xc6\x00\x10\x00\x00".as_slice(), &vec![b'v'; 1 << 20]].concat();
         let all = b"\xce\x00\x10\x00\x00\xa0".repeat(99);
         let bomb = [head, b"\xa0\xa0\xdc\x00\xc8", &variable, &all].concat();
-        assert!(row(&bomb).contains("more than 2097152 bytes"), "{}", row(&bomb));
+        assert!(row(&bomb).contains("becomes more than"), "{}", row(&bomb));
+        // Events of nothing.
+        let bomb = [head, b"\xa0\xa0\xdc\x07\xd2", &[0, 0xa0].repeat(1001)].concat();
+        assert!(row(&bomb).contains("becomes more than"), "{}", row(&bomb));
     }
 }

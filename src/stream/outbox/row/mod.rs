@@ -1,7 +1,7 @@
 //! The body of an outbox row: the events of one flush for one Redis pool, packed and compressed.
 //!
 //! A row says in which format its body is written, so that during a rolling upgrade old rows are read by new
-//! relays. Each begins with the streams, and is MessagePack; a format of an even number is the one before it, compressed
+//! relays; the relays are upgraded first, because they set aside what they cannot read. Each begins with the streams, and is MessagePack; a format of an even number is the one before it, compressed
 //! as one LZ4 block behind its length:
 //!
 //! ```text
@@ -38,7 +38,8 @@ const SINGLE_COUNTED: u16 = 3;
 /// Events alike together, not compressed.
 const ALIKE: u16 = 5;
 
-/// The most events of one row.
+/// The most events of one row. Of events alike no more are read either, nor more [bytes](BYTES): these bounds are part of
+/// the formats, and higher ones need new formats.
 pub(crate) const EVENTS: usize = 1000;
 /// The most bytes of events in one row, before they are compressed, unless it is a single one. Far below the
 /// smallest `max_allowed_packet` in use (16 MiB in MariaDB, 64 MiB in MySQL).

@@ -1,4 +1,5 @@
-//! Events one by one, as applications publish them: each with its id, its payload and its tags.
+//! Events one by one, each with its id, its payload and its tags: what a sender leaves to the outbox, what consumers of
+//! queued operations publish, and what is set aside.
 //!
 //! ```text
 //! [ [stream, event id, payload, [tag, value, …]], … ]
