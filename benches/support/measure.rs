@@ -9,9 +9,8 @@ use super::world::World;
 
 /// How long one side works at a time.
 const SLICE: Duration = Duration::from_millis(1);
-/// How often a case is set up anew that fills a table: a table that grows must have grown for a while. Others are set up
-/// for each round.
-const FILLS: usize = 5;
+/// How many rounds share what was set up: a table that is filled must have grown for a while.
+const SHARED: usize = 3;
 /// A goal that leaves so little room, and how many times as many rounds it gets.
 const NARROW: f64 = 1.05;
 const MORE: usize = 3;
@@ -81,12 +80,7 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&C
         let mut started = case.start(world);
         add(case, &mut started);
         names = started.sides.iter().map(|(name, _)| *name).collect();
-        let many = if started.fresh.is_some() {
-            rounds.div_ceil(FILLS)
-        } else {
-            1
-        };
-        let end = rounds.min(begun + many);
+        let end = rounds.min(begun + SHARED);
         run(case.goal, world, started, begun..end, &mut found);
         begun = end;
     }
