@@ -9,7 +9,7 @@ use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::runtime::{Registered, Routed, Runtime};
 use crate::stream::outbox::{self, OUTBOX, Packer};
-use crate::stream::{Facts, Flat, FlushType, Ids, Parcel, Values, publishes};
+use crate::stream::{EventKind, Facts, Flat, FlushType, Ids, Parcel, Values, publishes};
 use crate::table::{ColumnSet, Value, ValueRef};
 
 /// The events of a flush or a transaction.
@@ -73,11 +73,16 @@ impl<'a> Alike<'a> {
         self.streams().all(|routed| routed.outbox.is_none())
     }
 
-    /// The columns that their events show.
-    fn columns(&self) -> ColumnSet {
-        match self.flush {
-            FlushType::Update => self.changed,
-            FlushType::Insert | FlushType::Delete => ColumnSet::EMPTY,
+    /// Their events for one of the streams.
+    fn events_for(&self, routed: &Routed) -> EventKind {
+        EventKind {
+            stream: &routed.publication.stream,
+            table: self.table.def,
+            flush: self.flush,
+            columns: match self.flush {
+                FlushType::Update => self.changed,
+                FlushType::Insert | FlushType::Delete => ColumnSet::EMPTY,
+            },
         }
     }
 
@@ -173,11 +178,17 @@ pub(super) fn of_accepted(runtime: &Runtime, accepted: &[Accepted]) -> Result<Ev
 
 /// Whether the events of two accepted changes differ in keys and values only.
 fn is_told_alike(a: &Accepted, b: &Accepted) -> bool {
-    let columns = |of: &Accepted| of.values.iter().map(|(column, ..)| *column).collect::<ColumnSet>();
     a.place.table == b.place.table
         && flush_type(a.operation) == flush_type(b.operation)
         && a.changed == b.changed
-        && columns(a) == columns(b)
+        && columns_of(a) == columns_of(b)
+}
+
+/// The columns that the event of an accepted change shows: none, but of an update.
+fn columns_of(change: &Accepted) -> ColumnSet {
+    let is_update = flush_type(change.operation) == FlushType::Update;
+    let columns = change.values.iter().map(|(column, ..)| *column);
+    columns.filter(|_| is_update).collect()
 }
 
 impl Events {
@@ -194,8 +205,7 @@ impl Events {
     fn add_written(&mut self, alike: &Alike<'_>, written: &[u8], count: usize) {
         for routed in alike.streams() {
             if let Some(facts) = self.background.get_mut(routed.sender) {
-                let stream = &routed.publication.stream;
-                facts.begin(stream, alike.table.def, alike.flush, alike.columns(), 0);
+                facts.begin(alike.events_for(routed), 0);
                 facts.events(written, count);
             }
         }
@@ -229,11 +239,10 @@ impl Events {
         let Some(facts) = self.background.get_mut(routed.sender) else {
             return;
         };
-        let stream = &routed.publication.stream;
         // Those that are written already come all at once.
         let is_written = changes.clone().next().is_some_and(|change| !change.fact.is_empty());
         let one_by_one = if is_written { 0 } else { changes.len() };
-        facts.begin(stream, alike.table.def, alike.flush, alike.columns(), one_by_one);
+        facts.begin(alike.events_for(routed), one_by_one);
         // Those that follow each other are taken together.
         let (mut run, mut count) = (0..0, 0);
         for change in changes {
@@ -268,12 +277,7 @@ impl Events {
         };
         let shown = changes.clone().next().map(|first| first.shown(shapes.of(first)));
         let shown: Vec<Shown> = shown.into_iter().flatten().collect();
-        packer.begin(
-            &routed.publication.stream,
-            alike.table.def,
-            alike.flush,
-            alike.columns(),
-        )?;
+        packer.begin(alike.events_for(routed))?;
         let ids = &mut self.ids;
         changes.try_for_each(|change| {
             let mut written = Values(written.get(change.fact.clone()));
@@ -291,35 +295,35 @@ impl Events {
     fn add_accepted(&mut self, table: &Registered, alike: &[Accepted]) -> Result<()> {
         let Some(first) = alike.first() else { return Ok(()) };
         let flush = flush_type(first.operation);
-        // Only an update's event shows values.
-        let shown = |change: &'_ Accepted| {
-            if flush == FlushType::Update {
-                change.values.len()
-            } else {
-                0
-            }
-        };
-        let columns: ColumnSet = first.values[..shown(first)]
-            .iter()
-            .map(|(column, ..)| *column)
-            .collect();
+        let columns = columns_of(first);
         for routed in hearing(table, flush, first.changed) {
-            let stream = &routed.publication.stream;
+            let kind = EventKind {
+                stream: &routed.publication.stream,
+                table: table.def,
+                flush,
+                columns,
+            };
+            let shown = columns.len();
             if let Some(outbox) = routed.outbox {
                 let Some(packer) = self.durable.get_mut(outbox) else {
                     continue;
                 };
-                packer.begin(stream, table.def, flush, columns)?;
+                packer.begin(kind)?;
                 for change in alike {
-                    let told = change.values[..shown(change)].iter();
-                    let told = told.map(|(_, old, new)| (ValueRef::of(old), ValueRef::of(new)));
+                    let told = change
+                        .values
+                        .iter()
+                        .take(shown)
+                        .map(|(_, old, new)| (ValueRef::of(old), ValueRef::of(new)));
                     packer.event(self.ids.next(), &ValueRef::of(&change.key), told)?;
                 }
             } else if let Some(facts) = self.background.get_mut(routed.sender) {
-                facts.begin(stream, table.def, flush, columns, alike.len());
+                facts.begin(kind, alike.len());
                 for change in alike {
-                    let told = change.values[..shown(change)].iter();
-                    let added = facts.event(&change.key, told.map(|(_, old, new)| (old, new)));
+                    let added = facts.event(
+                        &change.key,
+                        change.values.iter().take(shown).map(|(_, old, new)| (old, new)),
+                    );
                     self.problems.extend(added.err());
                 }
             }

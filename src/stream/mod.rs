@@ -12,6 +12,7 @@ mod declaration;
 mod delivery;
 mod entity_id;
 mod event;
+mod event_kind;
 #[cfg(test)]
 mod fixture;
 mod flat;
@@ -39,6 +40,7 @@ pub use declaration::{Operations, Publication, Publish, Stream, Wire};
 pub use delivery::{Delivery, DeliveryHandler, DeliveryPolicy, DeliveryProblem, FailedEvent, QueueFigures};
 pub use entity_id::EntityId;
 pub use event::DirtyEvent;
+pub(crate) use event_kind::EventKind;
 pub(crate) use flat::{Flat, Values};
 pub(crate) use ids::Ids;
 pub use outbox::{AsideRow, Backlog, Outbox, Relayed};

@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use super::decide::FlushType;
-use super::declaration::Stream;
+use super::event_kind::EventKind;
 use super::flat::{Flat, Values};
 use super::ids::Ids;
 use super::outgoing::Outgoing;
 use super::wire::{EventRecord, malformed, write_event};
 use crate::error::Result;
-use crate::table::{ColumnSet, TableDef, Value, ValueRef};
+use crate::table::{TableDef, Value, ValueRef};
 
 /// The events of one flush, packed, or as facts that are packed on the sender's thread: the flush need not wait for it.
 #[derive(Debug)]
@@ -26,14 +25,10 @@ pub(crate) struct Facts {
     bytes: Flat,
 }
 
-/// Events that differ in keys and values only.
+/// Events of one kind.
 #[derive(Debug)]
 struct Group {
-    stream: &'static Stream,
-    table: &'static TableDef,
-    flush: FlushType,
-    /// The columns that the events show.
-    columns: ColumnSet,
+    kind: EventKind,
     /// How many there are.
     events: usize,
     /// Where they stand.
@@ -49,36 +44,20 @@ impl Facts {
 
     /// Keeps the events of these tables.
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&'static TableDef) -> bool) {
-        self.groups.retain(|group| wanted(group.table));
+        self.groups.retain(|group| wanted(group.kind.table));
     }
 
     /// Says what the events that follow have in common, of which so many at least come [one by one](Facts::event).
     #[inline]
-    pub(crate) fn begin(
-        &mut self,
-        stream: &'static Stream,
-        table: &'static TableDef,
-        flush: FlushType,
-        columns: ColumnSet,
-        events: usize,
-    ) {
+    pub(crate) fn begin(&mut self, kind: EventKind, events: usize) {
         let end = self.bytes.end();
-        let is_alike = |group: &Group| {
-            group.bytes.end == end
-                && std::ptr::eq(group.stream, stream)
-                && std::ptr::eq(group.table, table)
-                && group.flush == flush
-                && group.columns == columns
-        };
-        self.bytes.reserve(events.saturating_mul(1 + 2 * columns.len()));
-        if self.groups.last().is_some_and(is_alike) {
+        self.bytes.reserve(events.saturating_mul(1 + 2 * kind.columns.len()));
+        let is_it = |group: &Group| group.bytes.end == end && group.kind == kind;
+        if self.groups.last().is_some_and(is_it) {
             return;
         }
         self.groups.push(Group {
-            stream,
-            table,
-            flush,
-            columns,
+            kind,
             events: 0,
             bytes: end..end,
         });
@@ -131,25 +110,31 @@ impl Facts {
         let mut events = Vec::with_capacity(self.len());
         let mut changes = Vec::new();
         for group in &self.groups {
+            let EventKind {
+                stream,
+                table,
+                flush,
+                columns,
+            } = group.kind;
             let mut values = Values(self.bytes.get(group.bytes.clone()));
             while let Some(key) = values.next().map(ValueRef::into_value) {
                 changes.clear();
-                for column in group.columns.iter() {
+                for column in columns.iter() {
                     if let (Some(old), Some(new)) = (values.next(), values.next()) {
                         changes.push((column, old.into_value(), new.into_value()));
                     }
                 }
                 let record = EventRecord {
-                    table: group.table,
+                    table,
                     key: &key,
-                    flush: group.flush,
+                    flush,
                     changes: &changes,
                 };
                 // Most events fit.
                 let mut payload = Vec::with_capacity(192);
-                let written = write_event(&mut payload, &record, group.stream.wire_format());
+                let written = write_event(&mut payload, &record, stream.wire_format());
                 debug_assert!(written.is_ok(), "`event` has seen to it: {written:?}");
-                events.push(Outgoing::new(group.stream, ids.next().to_string(), payload));
+                events.push(Outgoing::new(stream, ids.next().to_string(), payload));
             }
         }
         debug_assert_eq!(events.len(), self.len());
@@ -184,7 +169,7 @@ impl From<Vec<Outgoing>> for Parcel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::{DirtyEvent, fixture};
+    use crate::stream::{DirtyEvent, FlushType, Stream, fixture};
 
     const USERS: &Stream = &Stream::new("UserStream");
     const OTHERS: &Stream = &Stream::new("OtherStream");
@@ -204,7 +189,13 @@ mod tests {
         let mut key = 0;
         let mut add = |facts: &mut Facts, stream, table, flush, events: u64| {
             let columns = (flush == FlushType::Update).then_some(name);
-            facts.begin(stream, table, flush, columns.into_iter().collect(), 1);
+            let kind = EventKind {
+                stream,
+                table,
+                flush,
+                columns: columns.into_iter().collect(),
+            };
+            facts.begin(kind, 1);
             for _ in 0..events {
                 key += 1;
                 let texts = texts(key);

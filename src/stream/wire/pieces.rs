@@ -4,7 +4,8 @@ use super::write::{NEW, OLD, Out};
 use crate::error::Result;
 use crate::stream::decide::FlushType;
 use crate::stream::declaration::Wire;
-use crate::table::{ColumnDef, ColumnSet, TableDef, ValueRef};
+use crate::stream::event_kind::EventKind;
+use crate::table::{ColumnDef, TableDef, ValueRef};
 
 /// What events alike have in common: pieces between which the key and the values of each stand.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,17 +16,17 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Those of events of this table; of updates, with these columns.
+    /// Those of events of this kind.
     ///
     /// # Errors
     ///
     /// A [`Malformed`](crate::ErrorKind::Malformed) error when a name is longer than 4 GiB.
-    pub(crate) fn of(table: &TableDef, flush: FlushType, columns: &ColumnSet, wire: Wire) -> Result<Self> {
+    pub(crate) fn of(kind: &EventKind) -> Result<Self> {
         let mut pieces = Pieces::default();
         let Pieces { bytes, ends } = &mut pieces;
-        match wire {
-            Wire::Documented => Out::<false>::append(bytes, |out| out.pieces(table, flush, columns, ends))?,
-            Wire::FluxaOrm => Out::<true>::append(bytes, |out| out.pieces(table, flush, columns, ends))?,
+        match kind.stream.wire_format() {
+            Wire::Documented => Out::<false>::append(bytes, |out| out.pieces(kind, ends))?,
+            Wire::FluxaOrm => Out::<true>::append(bytes, |out| out.pieces(kind, ends))?,
         }
         Ok(pieces)
     }
@@ -74,7 +75,10 @@ pub(crate) fn write_value(buffer: &mut Vec<u8>, value: &ValueRef<'_>, column: &C
 
 impl<const GO: bool> Out<GO> {
     /// What an event has but key and values; where each piece of it ends.
-    fn pieces(&mut self, table: &TableDef, flush: FlushType, columns: &ColumnSet, ends: &mut Vec<usize>) -> Result<()> {
+    fn pieces(&mut self, kind: &EventKind, ends: &mut Vec<usize>) -> Result<()> {
+        let EventKind {
+            table, flush, columns, ..
+        } = *kind;
         self.head(table.name)?;
         ends.push(self.bytes().len());
         self.flush(flush);

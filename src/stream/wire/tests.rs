@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::stream::decide::FlushType;
-use crate::stream::declaration::Wire;
+use crate::stream::declaration::{Stream, Wire};
 use crate::stream::entity_id::EntityId;
 use crate::stream::event::DirtyEvent;
+use crate::stream::event_kind::EventKind;
 use crate::stream::fixture::{TABLE, TEXT_TABLE, UUID_TABLE, column_of};
 use crate::stream::param::Param;
 use crate::table::{CivilDate, CivilDateTime, CivilTime, ColumnDef, SqlType, TableDef, Value, ValueRef};
@@ -110,8 +111,15 @@ fn put_together(
     changes: &[(usize, Value, Value)],
     wire: Wire,
 ) -> Vec<u8> {
-    let columns = changes.iter().map(|(column, ..)| *column).collect();
-    let pieces = Pieces::of(table, flush, &columns, wire).unwrap();
+    const DOCUMENTED: &Stream = &Stream::new("documented");
+    const GO: &Stream = &Stream::new("go").wire(Wire::FluxaOrm);
+    let kind = EventKind {
+        stream: if wire == Wire::FluxaOrm { GO } else { DOCUMENTED },
+        table,
+        flush,
+        columns: changes.iter().map(|(column, ..)| *column).collect(),
+    };
+    let pieces = Pieces::of(&kind).unwrap();
     let mut variables = vec![Vec::new()];
     write_key(&mut variables[0], &ValueRef::of(key), table).unwrap();
     for (column, old, new) in changes.iter().filter(|_| flush == FlushType::Update) {

@@ -19,8 +19,8 @@ use super::{ALIKE, BYTES, Body, EVENTS, Head, array, expect, next, number, text}
 use crate::error::Result;
 use crate::stream::ids::after;
 use crate::stream::wire::{Cursor, Pieces, malformed};
-use crate::stream::{FlushType, Outgoing, Stream};
-use crate::table::{ColumnSet, TableDef, ValueRef};
+use crate::stream::{EventKind, Outgoing};
+use crate::table::ValueRef;
 
 /// Packs events one after the other, as they are made.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(crate) struct Packer {
     bytes: Vec<u8>,
     groups: usize,
     /// What the events that come now have in common.
-    alike: Option<Alike>,
+    alike: Option<(EventKind, Pieces)>,
     /// The variables of the group that is being packed, and how many.
     variables: Vec<u8>,
     many: usize,
@@ -50,46 +50,18 @@ pub(crate) struct Packer {
     count: u64,
 }
 
-/// What events have in common.
-#[derive(Debug)]
-struct Alike {
-    stream: &'static Stream,
-    table: &'static TableDef,
-    flush: FlushType,
-    columns: ColumnSet,
-    pieces: Pieces,
-}
-
 impl Packer {
     /// Says what the events that follow have in common. Those of updates show these columns.
     ///
     /// # Errors
     ///
     /// A [`Malformed`](crate::ErrorKind::Malformed) error when a name is longer than 4 GiB.
-    pub(crate) fn begin(
-        &mut self,
-        stream: &'static Stream,
-        table: &'static TableDef,
-        flush: FlushType,
-        columns: ColumnSet,
-    ) -> Result<()> {
-        let is_it = |alike: &Alike| {
-            std::ptr::eq(alike.stream, stream)
-                && std::ptr::eq(alike.table, table)
-                && alike.flush == flush
-                && alike.columns == columns
-        };
-        if self.alike.as_ref().is_some_and(is_it) {
+    pub(crate) fn begin(&mut self, kind: EventKind) -> Result<()> {
+        if self.alike.as_ref().is_some_and(|(alike, _)| *alike == kind) {
             return Ok(());
         }
         self.close_group();
-        self.alike = Some(Alike {
-            stream,
-            table,
-            flush,
-            columns,
-            pieces: Pieces::of(table, flush, &columns, stream.wire_format())?,
-        });
+        self.alike = Some((kind, Pieces::of(&kind)?));
         Ok(())
     }
 
@@ -110,14 +82,14 @@ impl Packer {
         if self.ids.is_some_and(|(_, last)| after(last) != Some(id)) {
             self.close_group();
         }
-        let Some(alike) = &self.alike else {
+        let Some((kind, pieces)) = &self.alike else {
             debug_assert!(false, "`begin` says what the event has in common with others");
             return Ok(());
         };
-        let about = (alike.table, &alike.columns, alike.stream.wire_format());
-        self.own.write(about, key, values)?;
-        let payload = alike.pieces.size() + self.own.size();
-        let size = Outgoing::size_of(alike.stream.name(), "", &[]) + ULID_LEN + payload;
+        self.own.write(kind, key, values)?;
+        debug_assert_eq!(self.own.len() + 1, pieces.iter().len(), "values of all columns");
+        let payload = pieces.size() + self.own.size();
+        let size = Outgoing::size_of(kind.stream.name(), "", &[]) + ULID_LEN + payload;
         if self.events > 0 && self.size + size > BYTES {
             self.close();
         }
@@ -148,10 +120,10 @@ impl Packer {
 
     /// Ends the group that is being packed; the next event begins one.
     fn close_group(&mut self) {
-        let (Some((first, _)), Some(alike)) = (self.ids.take(), &self.alike) else {
+        let (Some((first, _)), Some((kind, pieces))) = (self.ids.take(), &self.alike) else {
             return;
         };
-        let Alike { stream, pieces, .. } = alike;
+        let stream = kind.stream;
         let place = Head::place(&mut self.streams, stream.name(), stream.longest(), stream.oldest());
         let out = &mut self.bytes;
         array(out, 4);
@@ -244,8 +216,8 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
     use crate::stream::fixture::{TABLE, TEXT_TABLE, column_of};
-    use crate::stream::{EventRecord, write_event};
-    use crate::table::Value;
+    use crate::stream::{EventRecord, FlushType, Stream, write_event};
+    use crate::table::{ColumnSet, Value};
 
     const ALL: &Stream = &Stream::new("all").max_len(1000);
     const GO: &Stream = &Stream::new("go").wire(crate::stream::Wire::FluxaOrm);
@@ -266,9 +238,13 @@ mod tests {
 
     fn push(packer: &mut Packer, stream: &'static Stream, id: Ulid, key: u64, old: &str, new: &str) {
         let name = column_of("Name").0;
-        packer
-            .begin(stream, &TABLE, FlushType::Update, std::iter::once(name).collect())
-            .unwrap();
+        let kind = EventKind {
+            stream,
+            table: &TABLE,
+            flush: FlushType::Update,
+            columns: std::iter::once(name).collect(),
+        };
+        packer.begin(kind).unwrap();
         let key = ValueRef::Owned(Value::UInt(key));
         let values = std::iter::once((ValueRef::Text(old), ValueRef::Text(new)));
         packer.event(id, &key, values).unwrap();
@@ -355,7 +331,13 @@ mod tests {
             (&TABLE, Value::UInt(3), FlushType::Delete),
         ] {
             let id = ids.next().unwrap();
-            packer.begin(ALL, table, flush, ColumnSet::EMPTY).unwrap();
+            let kind = EventKind {
+                stream: ALL,
+                table,
+                flush,
+                columns: ColumnSet::EMPTY,
+            };
+            packer.begin(kind).unwrap();
             packer.event(id, &ValueRef::of(&key), std::iter::empty()).unwrap();
             let mut payload = Vec::new();
             let record = EventRecord {

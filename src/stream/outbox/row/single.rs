@@ -48,7 +48,8 @@ pub(crate) fn pack(events: &[Outgoing]) -> Vec<Body> {
 /// Reads the events of a body, whose ids may be counted.
 pub(super) fn read(cursor: &mut Cursor<'_>, streams: &[Head], counted: bool) -> Result<Vec<Outgoing>> {
     let count = cursor.array("the events")?;
-    let mut events: Vec<Outgoing> = Vec::with_capacity(count);
+    // Not from a length that the bytes only claim.
+    let mut events: Vec<Outgoing> = Vec::with_capacity(count.min(EVENTS));
     for _ in 0..count {
         expect(cursor, "an event", 4)?;
         let head = Head::named(cursor, streams)?;

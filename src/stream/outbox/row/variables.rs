@@ -4,9 +4,9 @@ use rmp::encode;
 
 use super::{number, optional};
 use crate::error::Result;
-use crate::stream::Wire;
+use crate::stream::EventKind;
 use crate::stream::wire::{Cursor, malformed, write_key, write_value};
-use crate::table::{ColumnSet, TableDef, ValueRef};
+use crate::table::ValueRef;
 
 /// The variables of an event.
 #[derive(Debug, Default)]
@@ -22,18 +22,19 @@ impl Variables {
         self.ends.clear();
     }
 
-    /// Writes those of an event of a table, which shows these columns.
+    /// Writes those of an event of this kind.
     pub(super) fn write<'a>(
         &mut self,
-        (table, columns, wire): (&TableDef, &ColumnSet, Wire),
+        kind: &EventKind,
         key: &ValueRef<'_>,
         values: impl Iterator<Item = (ValueRef<'a>, ValueRef<'a>)>,
     ) -> Result<()> {
         self.clear();
         let Variables { bytes, ends } = self;
+        let (table, wire) = (kind.table, kind.stream.wire_format());
         write_key(bytes, key, table)?;
         ends.push(bytes.len());
-        let columns = columns.iter().filter_map(|column| table.columns.get(column));
+        let columns = kind.columns.iter().filter_map(|column| table.columns.get(column));
         for (column, (old, new)) in columns.zip(values) {
             for value in [old, new] {
                 write_value(bytes, &value, column, wire)?;
