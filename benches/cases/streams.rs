@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use headwater::prelude::*;
@@ -134,21 +132,18 @@ fn ulid(n: u64) -> [u8; 26] {
     id
 }
 
-/// All rows to the same value, with the stream and without: what the flush itself takes, beside its statements. Those are
-/// the same on both sides, and yet the server takes up to 20 us longer for the one or the other, for as long as its
-/// connection is open, and twice that when a sender and a Redis had its processor's caches since the flush before.
+/// All rows to the same value, with the stream and without. The statement is the same on both sides, and yet the server
+/// takes up to 20 us longer for the one or the other, for as long as its connection is open: it takes many starts to see
+/// what the stream adds.
 fn with_stream(world: &World, rows: u64) -> Started {
     let mut site = world.site();
     fill(&mut site.bare, 1000);
-    let statements = Arc::new(Statements::default());
-    let told = Arc::clone(&statements);
     site.engine = Engine::builder()
         .mysql(site.database.mysql_url())
         .redis(site.database.redis_url())
         .entity::<Published>()
         .entity::<Before>()
         .entity::<User>()
-        .on_statement(move |event| told.add(event.elapsed))
         .build()
         .unwrap();
     let diff = site.engine.schema().diff().unwrap();
@@ -188,14 +183,13 @@ fn with_stream(world: &World, rows: u64) -> Started {
         pause(&engine);
     }));
     let before_without = Rc::clone(&before);
-    let of_with = Arc::clone(&statements);
     let with = by_median(move || {
         before.borrow_mut()();
-        of_with.beside(|| with(1))
+        with(1)
     });
     let without = by_median(move || {
         before_without.borrow_mut()();
-        statements.beside(|| without(1))
+        without(1)
     });
     Started::on(site, vec![("headwater", with), ("no stream", without)]).redis_apart()
 }
@@ -217,23 +211,6 @@ impl Drop for Unsynced {
         self.0
             .query_drop("SET GLOBAL innodb_flush_log_at_trx_commit = DEFAULT")
             .unwrap();
-    }
-}
-
-/// How long the statements took of which the engine told, in nanoseconds.
-#[derive(Default)]
-struct Statements(AtomicU64);
-
-impl Statements {
-    fn add(&self, took: Duration) {
-        self.0.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
-    }
-
-    /// What the work took, less its statements.
-    fn beside(&self, work: impl FnOnce() -> Duration) -> Duration {
-        self.0.store(0, Ordering::Relaxed);
-        let took = work();
-        took.saturating_sub(Duration::from_nanos(self.0.load(Ordering::Relaxed)))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::operations::{Operation, all, case};
 use super::plots::{Line, thousands};
 use super::tables::{Of1, Of2, Of5, Of10, Of20, Of50};
-use crate::support::measure::{measure, median, shown};
+use crate::support::measure::{Rounds, measure, median, shown};
 use crate::support::users::User;
 use crate::support::world::World;
 
@@ -82,7 +82,7 @@ impl Part {
         for size in &mut self.sizes {
             for (&operation, times) in size.operations.iter().zip(&mut size.times) {
                 let world = servers.for_values(size.values);
-                let outcome = measure(&case(operation, size.rows), world, 1, &|_, _| {});
+                let outcome = measure(&case(operation, size.rows), world, Rounds::exactly(1), &|_, _| {});
                 times.push(outcome.sides[0].1.as_secs_f64());
             }
         }

@@ -11,9 +11,8 @@ use super::world::World;
 const SLICE: Duration = Duration::from_millis(1);
 /// How many rounds share what was set up: a table that is filled must have grown for a while.
 const SHARED: usize = 3;
-/// A goal that leaves so little room, and how many times as many rounds it gets.
-const NARROW: f64 = 1.05;
-const MORE: usize = 3;
+/// How many times as many rounds as asked for a case gets where it is not clear that the goal is reached or missed.
+const MORE: usize = 6;
 /// How long each side works in a round.
 const ROUND: Duration = Duration::from_millis(40);
 /// How often it does at least, unless it works for ten times as long.
@@ -30,20 +29,51 @@ pub(crate) struct Outcome {
     pub(crate) sides: Vec<(&'static str, Duration, f64)>,
     /// What the goal is about: a ratio, or nanoseconds.
     pub(crate) reached: f64,
+    /// How many rounds that is the median of.
+    pub(crate) rounds: usize,
 }
 
 impl Outcome {
     /// Whether the goal is reached.
     pub(crate) fn is_met(&self) -> bool {
-        match self.goal {
-            Goal::Ratio(most) => self.reached <= most,
-            Goal::Within(most) | Goal::Beyond(most) => self.reached <= nanos(most),
-        }
+        is_within(self.goal, self.reached)
+    }
+}
+
+fn is_within(goal: Goal, reached: f64) -> bool {
+    match goal {
+        Goal::Ratio(most) => reached <= most,
+        Goal::Within(most) | Goal::Beyond(most) => reached <= nanos(most),
     }
 }
 
 fn nanos(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
+}
+
+/// How many rounds a case gets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rounds {
+    least: usize,
+    most: usize,
+}
+
+impl Rounds {
+    /// So many, whatever comes out.
+    pub(crate) fn exactly(rounds: usize) -> Self {
+        Rounds {
+            least: rounds,
+            most: rounds,
+        }
+    }
+
+    /// So many at least, and more while it is not clear whether the goal is reached.
+    pub(crate) fn until_clear(rounds: usize) -> Self {
+        Rounds {
+            least: rounds,
+            most: MORE * rounds,
+        }
+    }
 }
 
 /// How many rounds the word after `--rounds` asks for.
@@ -68,38 +98,48 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 /// Measures a case. In a round the sides take turns in short slices, so that what disturbs one disturbs all.
 ///
 /// The rounds are spread over several starts, since one connection may be slower than another for as long as it is open.
-pub(crate) fn measure(case: &Case, world: &World, rounds: usize, add: &dyn Fn(&Case, &mut Started)) -> Outcome {
-    let rounds = match case.goal {
-        Goal::Ratio(goal) if goal <= NARROW => MORE * rounds,
-        _ => rounds,
-    };
+pub(crate) fn measure(case: &Case, world: &World, rounds: Rounds, add: &dyn Fn(&Case, &mut Started)) -> Outcome {
     let mut names = Vec::new();
     let mut found = Found::default();
     let mut begun = 0;
-    while begun < rounds {
+    // Whether the goal was reached in each start.
+    let mut verdicts = Vec::new();
+    while begun < rounds.least || (begun < rounds.most && !is_clear(&verdicts)) {
         let mut started = case.start(world);
         add(case, &mut started);
         names = started.sides.iter().map(|(name, _)| *name).collect();
-        let end = rounds.min(begun + SHARED);
+        // A difference is far smaller than what one connection differs from another by.
+        let shared = if is_paired(case.goal) { 1 } else { SHARED };
+        let end = rounds.most.min(begun + shared);
         run(case.goal, world, started, begun..end, &mut found);
+        verdicts.push(is_within(case.goal, found.reached(case.goal, begun..end)));
         begun = end;
     }
-    let ratio = |other: usize| median(found.ratios[other].clone());
-    let reached = match case.goal {
-        Goal::Ratio(_) => ratio(1),
-        Goal::Within(_) => median(found.times[0].clone()),
-        Goal::Beyond(_) => median(found.beyond),
-    };
+    let reached = found.reached(case.goal, 0..begun);
     let sides = names.into_iter().enumerate().map(|(i, name)| {
         let time = Duration::from_secs_f64(median(found.times[i].clone()) / 1e9);
-        (name, time, ratio(i))
+        (name, time, median(found.ratios[i].clone()))
     });
     Outcome {
         name: case.name.clone(),
         goal: case.goal,
         sides: sides.collect(),
         reached,
+        rounds: begun,
     }
+}
+
+/// Whether a small difference of two times is looked for.
+fn is_paired(goal: Goal) -> bool {
+    matches!(goal, Goal::Beyond(_))
+}
+
+/// Whether the one verdict is so much more frequent than the other that the median will hardly change sides: of a fair
+/// coin that would happen one time in twenty, either way.
+fn is_clear(verdicts: &[bool]) -> bool {
+    let met = verdicts.iter().filter(|met| **met).count();
+    let ahead = met.abs_diff(verdicts.len() - met);
+    ahead * ahead >= 3 * verdicts.len()
 }
 
 /// What was found in each round.
@@ -114,6 +154,18 @@ struct Found {
     beyond: Vec<f64>,
 }
 
+impl Found {
+    /// What the goal is about, in these rounds.
+    fn reached(&self, goal: Goal, rounds: Range<usize>) -> f64 {
+        let of = match goal {
+            Goal::Ratio(_) => &self.ratios[1],
+            Goal::Within(_) => &self.times[0],
+            Goal::Beyond(_) => &self.beyond,
+        };
+        median(of[rounds].to_vec())
+    }
+}
+
 /// These rounds of a case that is set up.
 fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, found: &mut Found) {
     if let Some(fresh) = &mut started.fresh {
@@ -125,7 +177,7 @@ fn run(goal: Goal, world: &World, mut started: Started, rounds: Range<usize>, fo
     });
     world.pin(started.database.as_ref(), started.redis_apart);
     let mut slices: Vec<u64> = started.sides.iter_mut().map(|(_, side)| calibrate(side)).collect();
-    let is_paired = matches!(goal, Goal::Beyond(_));
+    let is_paired = is_paired(goal);
     if is_paired {
         // The first one after the other side's finds the caches full of that: both are that equally often.
         slices.fill(PAIRED);
@@ -199,7 +251,8 @@ pub(crate) fn line(outcome: &Outcome, compared: bool) -> String {
             Goal::Beyond(_) => format!("+{}", shown(Duration::from_secs_f64(outcome.reached.max(0.0) / 1e9))),
         };
         let verdict = if outcome.is_met() { "ok" } else { "OVER" };
-        let _ = write!(line, " {reached:>9} {:>8}  {verdict}", outcome.goal.to_string());
+        let goal = outcome.goal.to_string();
+        let _ = write!(line, " {reached:>9} {goal:>8} {:>7}  {verdict}", outcome.rounds);
     }
     line
 }
@@ -207,8 +260,8 @@ pub(crate) fn line(outcome: &Outcome, compared: bool) -> String {
 /// The head of the table.
 pub(crate) fn head() -> String {
     format!(
-        "{:<26} {:>10} {:>10} {:>9} {:>8}",
-        "case", "headwater", "driver", "ratio", "goal"
+        "{:<26} {:>10} {:>10} {:>9} {:>8} {:>7}",
+        "case", "headwater", "driver", "ratio", "goal", "rounds"
     )
 }
 

@@ -13,7 +13,7 @@ mod support;
 use std::process::ExitCode;
 
 use support::case::{Case, Side, Started};
-use support::measure::{line, measure};
+use support::measure::{Rounds, line, measure};
 use support::world::{World, bare};
 
 /// What a peer does for one case.
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         if !GROUPS.contains(&group) || size.parse::<u64>().is_err() || !case.name.contains(&only) {
             continue;
         }
-        let outcome = measure(&case, &world, rounds, &add);
+        let outcome = measure(&case, &world, Rounds::exactly(rounds), &add);
         println!("{}", line(&outcome, false));
         if outcome.sides.iter().skip(2).any(|(_, _, ratio)| *ratio >= 1.0) {
             slower.push(outcome.name);
