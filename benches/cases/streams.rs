@@ -166,7 +166,7 @@ fn with_stream(world: &World, rows: u64) -> Started {
         user.age = age(turn)
     });
     // What a flush finds warm must not depend on what happened since the one before: on both sides that is a flush of a
-    // third table, with the stream, and enough time to send what it published.
+    // third table, with the stream, and enough time to send what either published.
     let unsynced = Unsynced::on(&site.database);
     let mut before = update::headwater(&engine, &site.place, rows, move |row: &mut Before, _, turn| {
         row.age = age(turn)
@@ -179,6 +179,7 @@ fn with_stream(world: &World, rows: u64) -> Started {
         if !std::mem::replace(&mut apart, true) {
             pin::apart("headwater-sende");
         }
+        pause(&engine);
         before(1);
         pause(&engine);
     }));
@@ -198,19 +199,25 @@ fn with_stream(world: &World, rows: u64) -> Started {
 struct Unsynced(mysql::Conn);
 
 impl Unsynced {
+    /// What a commit syncs: InnoDB's log, and the binary log where there is one.
+    const SETTINGS: [&str; 2] = ["innodb_flush_log_at_trx_commit", "sync_binlog"];
+
     fn on(database: &Database) -> Self {
-        let mut root = database.root().unwrap();
-        root.query_drop("SET GLOBAL innodb_flush_log_at_trx_commit = 0")
-            .unwrap();
-        Unsynced(root)
+        let mut unsynced = Unsynced(database.root().unwrap());
+        unsynced.set("0");
+        unsynced
+    }
+
+    fn set(&mut self, value: &str) {
+        for setting in Self::SETTINGS {
+            self.0.query_drop(format!("SET GLOBAL {setting} = {value}")).unwrap();
+        }
     }
 }
 
 impl Drop for Unsynced {
     fn drop(&mut self) {
-        self.0
-            .query_drop("SET GLOBAL innodb_flush_log_at_trx_commit = DEFAULT")
-            .unwrap();
+        self.set("DEFAULT");
     }
 }
 
