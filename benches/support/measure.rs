@@ -134,8 +134,8 @@ fn is_paired(goal: Goal) -> bool {
     matches!(goal, Goal::Beyond(_))
 }
 
-/// Whether the one verdict is so much more frequent than the other that the median will hardly change sides: of a fair
-/// coin that would happen one time in twenty, either way.
+/// Whether the one verdict is so much more frequent than the other that the median will hardly change sides: by 1.7
+/// standard deviations of as many throws of a fair coin, at least.
 fn is_clear(verdicts: &[bool]) -> bool {
     let met = verdicts.iter().filter(|met| **met).count();
     let ahead = met.abs_diff(verdicts.len() - met);
