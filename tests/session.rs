@@ -5,7 +5,7 @@ mod common;
 
 use common::{database, rows, sql};
 use headwater::prelude::*;
-use headwater_testkit::ServerKind;
+use headwater_testkit::{Database, ServerKind};
 
 #[derive(Debug, Clone, Default, PartialEq, Table)]
 #[table(name = "users")]
@@ -57,6 +57,60 @@ fn an_entity_is_inserted_changed_and_deleted() {
     assert_eq!((report.deleted, report.statements), (1, 1));
     assert!(rows(&database, "SELECT * FROM users").is_empty());
     assert!(session.get(ana).is_err());
+}
+
+/// Of the entities of a session some are deleted, then all that are left; their places are used again.
+#[test]
+fn entities_that_stay_are_known_by_their_keys_when_others_are_deleted() {
+    let (database, builder) = database();
+    sql(&database, &[USERS]);
+    let engine = builder.entity::<User>().build().unwrap();
+    // Once the hooks are known to have no bodies, deletes are accepted all at once.
+    for _ in 0..2 {
+        sql(&database, &["TRUNCATE TABLE users"]);
+        delete_some_then_all(&database, engine.session());
+    }
+}
+
+fn delete_some_then_all(database: &Database, mut session: Session) {
+    let handles: Vec<_> = (0..10).map(|n| session.insert(user(n))).collect();
+    session.flush().unwrap();
+    let (gone, kept): (Vec<_>, Vec<_>) = handles.iter().partition(|&&user| session[user].id % 3 == 1);
+    for &user in &gone {
+        session.delete(user).unwrap();
+    }
+    assert_eq!(session.flush().unwrap().deleted, 4);
+    assert_eq!(session.len(), 6);
+    for &user in &kept {
+        assert_eq!(session.require::<User>(session[user].id).unwrap(), user);
+    }
+    for &user in &gone {
+        assert!(session.get(user).is_err());
+    }
+    for id in [1, 4, 7, 10] {
+        assert_eq!(session.find::<User>(id).unwrap(), None);
+    }
+
+    let new: Vec<_> = (10..13).map(|n| session.insert(user(n))).collect();
+    session.flush().unwrap();
+    for &user in &new {
+        assert_eq!(session.require::<User>(session[user].id).unwrap(), user);
+    }
+    let all: Vec<_> = kept.iter().chain(&new).copied().collect();
+    for &user in &all {
+        session.delete(user).unwrap();
+    }
+    assert_eq!(session.flush().unwrap().deleted, 9);
+    assert_eq!(session.len(), 0);
+    assert!(all.iter().all(|&user| session.get(user).is_err()));
+    assert!(rows(database, "SELECT * FROM users").is_empty());
+    // A row of a key that was there is read anew.
+    sql(
+        database,
+        &["INSERT INTO users VALUES (2, 'Again', 'again@example.org', NULL)"],
+    );
+    let again = session.require::<User>(2).unwrap();
+    assert_eq!(session[again].name, "Again");
 }
 
 #[test]

@@ -215,11 +215,13 @@ pub(super) fn accept<E: Entity>(
 /// Accepts changes where nobody wants to be told, and nothing can be taken back.
 pub(super) fn accept_quietly<E: Entity>(core: &mut Core, changes: &[usize], frozen: &Frozen) -> Result<()> {
     let arena = core.arena_mut::<E>();
-    if changes.first().is_some_and(|&i| frozen.changes[i].is_delete()) {
-        arena.reserve_free(changes.len());
-    }
     // The last snapshots are taken first: nothing is left to be done for their places.
     let mut changes = changes.iter().rev().map(|&i| &frozen.changes[i]);
+    // All changes of a step are of one kind.
+    if changes.clone().next().is_some_and(Change::is_delete) {
+        arena.discard(changes.map(|change| change.place.slot));
+        return Ok(());
+    }
     changes.try_for_each(|change| quietly(arena, change, frozen))
 }
 
@@ -275,15 +277,13 @@ pub(super) fn take_back<E: Entity>(core: &mut Core, changes: &[usize], frozen: &
 
 fn quietly<E: Entity>(arena: &mut Arena<E>, change: &Change, frozen: &Frozen) -> Result<()> {
     let slot = change.place.slot;
+    if change.is_delete() {
+        arena.discard(std::iter::once(slot));
+        return Ok(());
+    }
     let Arena { slots, snapshots, .. } = arena;
     let place = &mut slots[slot as usize];
     place.mark = Mark::None;
-    if change.is_delete() {
-        if arena.take(slot).is_some() {
-            arena.release(slot);
-        }
-        return Ok(());
-    }
     let Some(entity) = &mut place.entity else {
         return Ok(());
     };

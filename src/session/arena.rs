@@ -252,6 +252,31 @@ impl<E: Entity> Arena<E> {
         }
     }
 
+    /// Frees the slots of stored entities, which are dropped where they are; their handles are refused from now on.
+    pub(crate) fn discard(&mut self, slots: impl ExactSizeIterator<Item = u32>) {
+        self.free.reserve(slots.len());
+        // The identity map holds the stored entities and no others: it need not be searched when all of them go.
+        let is_all = slots.len() == self.identity.len();
+        for slot in slots {
+            if !is_all {
+                self.forget(slot);
+            }
+            let Some(place) = self.slots.get_mut(slot as usize) else {
+                continue;
+            };
+            if place.status == Status::Stored {
+                self.snapshots.take(&mut place.original);
+                *place = Slot::empty(place.generation.wrapping_add(1));
+                self.free.push(slot);
+            }
+        }
+        if is_all {
+            let is_gone = |&slot: &u32| self.slots[slot as usize].status == Status::Free;
+            debug_assert!(self.identity.iter().all(is_gone), "a stored entity is lost");
+            self.identity.clear();
+        }
+    }
+
     /// Takes an entity out and frees its slot.
     pub(crate) fn remove(&mut self, slot: u32) -> Option<E> {
         let taken = self.take(slot);
@@ -368,11 +393,6 @@ impl<E: Entity> Arena<E> {
     pub(crate) fn reserve(&mut self, more: usize) {
         self.slots.reserve(more);
         self.reserve_identity(more);
-    }
-
-    /// Makes room for more slots that are released.
-    pub(crate) fn reserve_free(&mut self, more: usize) {
-        self.free.reserve(more);
     }
 
     /// Makes room for more stored entities in the identity map.

@@ -108,21 +108,6 @@ pub(crate) fn plan(nodes: &[Node<'_>], ties: &[Tie]) -> Result<Plan, Vec<usize>>
     }
 }
 
-/// The plan of changes without ties that all share a statement and stand in their order already, as most often they
-/// do.
-pub(crate) fn one_step<'a>(mut nodes: impl Iterator<Item = Node<'a>>) -> Option<Plan> {
-    let mut last = nodes.next()?;
-    let mut count = 1;
-    for node in nodes {
-        let in_order = node.action == Action::Insert || compare_keys(last.key, node.key) != Ordering::Greater;
-        if !in_order || !shares(&last, &node) {
-            return None;
-        }
-        (last, count) = (node, count + 1);
-    }
-    Some(Plan::of_one(count))
-}
-
 /// Whether two changes write the same columns of the same table the same way.
 fn shares(a: &Node<'_>, b: &Node<'_>) -> bool {
     a.rank == b.rank

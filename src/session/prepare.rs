@@ -1,5 +1,7 @@
 //! From what was touched to a plan: collect, before-hooks, freeze, order; and what was touched for nothing.
 
+use std::cmp::Ordering;
+
 use super::before;
 use super::committed::Operation;
 use super::core::{Core, Place};
@@ -110,23 +112,38 @@ pub(super) enum Broken {
     Release { change: usize, column: usize },
 }
 
-/// Whether all that is done is to write one row, or to insert rows of one table into the same columns, and nothing waits
-/// for anything. A row that is deleted may have to give up a reference to itself first.
-fn is_one_step(frozen: &Frozen) -> bool {
-    let Some(first) = frozen.changes.first() else {
-        return false;
+/// Whether all changes share a statement and stand in their order already, as most often they do.
+fn are_in_order(changes: &[Change]) -> bool {
+    let shares = |a: &Change, b: &Change| {
+        a.place.table == b.place.table && action(a) == action(b) && (a.is_delete() || a.shape == b.shape)
     };
-    if frozen.changes.len() == 1 {
-        return frozen.pending.is_empty() && !first.is_delete();
+    changes.windows(2).all(|pair| {
+        let (a, b) = (&pair[0], &pair[1]);
+        shares(a, b) && (a.is_insert() || plan::compare_keys(&a.key, &b.key) != Ordering::Greater)
+    })
+}
+
+/// What kind of statement a change needs.
+fn action(change: &Change) -> Action {
+    match change.operation {
+        Operation::Insert => Action::Insert,
+        Operation::Update | Operation::Trash | Operation::Restore => Action::Update,
+        Operation::Delete | Operation::ForceDelete => Action::Delete,
     }
-    let is_alike =
-        |change: &Change| change.is_insert() && change.place.table == first.place.table && change.shape == first.shape;
-    frozen.pending.is_empty() && frozen.changes.iter().all(is_alike)
 }
 
 fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
-    if is_one_step(frozen) {
-        return Ok((Plan::of_one(frozen.changes.len()), Vec::new()));
+    let is_in_order = are_in_order(&frozen.changes);
+    let one = || Ok((Plan::of_one(frozen.changes.len()), Vec::new()));
+    // Whatever is inserted alone, or the one row that is updated, waits for nothing. Of several rows that are updated one
+    // may take a value that another gives up, and one that is deleted may have to give up a reference to itself first.
+    let is_free = match &frozen.changes[..] {
+        [one] => !one.is_delete(),
+        [first, ..] => first.is_insert(),
+        [] => true,
+    };
+    if is_in_order && is_free && frozen.pending.is_empty() {
+        return one();
     }
     let rank = |change: &Change| {
         core.runtime
@@ -135,19 +152,13 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
     };
     let nodes = frozen.changes.iter().map(|change| Node {
         rank: rank(change),
-        action: match change.operation {
-            Operation::Insert => Action::Insert,
-            Operation::Update | Operation::Trash | Operation::Restore => Action::Update,
-            Operation::Delete | Operation::ForceDelete => Action::Delete,
-        },
+        action: action(change),
         shape: &frozen.shape(change).columns,
         key: &change.key,
     });
     let (ties, why) = ties(frozen);
-    if ties.is_empty()
-        && let Some(plan) = plan::one_step(nodes.clone())
-    {
-        return Ok((plan, Vec::new()));
+    if ties.is_empty() && is_in_order {
+        return one();
     }
     let nodes: Vec<Node<'_>> = nodes.collect();
     let plan = plan::plan(&nodes, &ties).map_err(|circle| {
