@@ -183,4 +183,18 @@ fn statements_are_as_few_as_promised() {
     session.flush().unwrap();
     assert_eq!(writes("DELETE"), 1);
     assert_eq!(rows(&database, "SELECT COUNT(*) FROM users"), [["9000"]]);
+
+    // However many there are, a few ranges name them, and two keys a list.
+    for (kept, expected) in [([5_000, 7_000], 1), ([10_001, 10_001], 1)] {
+        log.clear().unwrap();
+        let mut rest = engine.session();
+        for row in rest.query::<User>().order_by(User::ID.asc()).all().unwrap() {
+            if !kept.contains(&rest[row].id) {
+                rest.delete(row).unwrap();
+            }
+        }
+        rest.flush().unwrap();
+        assert_eq!(writes("DELETE"), expected, "all but {kept:?}");
+    }
+    assert_eq!(rows(&database, "SELECT COUNT(*) FROM users"), [["0"]]);
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::by_key::Chosen;
 use super::frozen::{Change, Frozen};
 use super::sql;
 use super::strategy::{self, MOST_ROWS, padded};
@@ -176,17 +177,18 @@ fn update_same<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -
     let (def, columns) = (first.def, frozen.shape(first).columns);
     let most = MOST_ROWS.min(MOST_PLACEHOLDERS - columns.len());
     let mut statements = 0;
-    for chunk in step.chunks(most) {
-        let rows = padded(chunk.len(), most);
-        let mut params = Params::with_capacity(columns.len() + rows);
+    let mut rest = step;
+    while let Some(Chosen { chunk, by, later }) = Chosen::next(frozen, rest, most) {
+        let mut params = Params::with_capacity(columns.len() + by.values());
         frozen.values[first.new_values()]
             .iter()
             .for_each(|value| params.push(value.clone()));
-        keys(frozen, chunk, rows, &mut params);
-        let text = sql::update_same(def, &columns, rows);
+        by.bind(frozen, chunk, &mut params);
+        let text = sql::update_same(def, &columns, by.condition());
         let matched = connection.change(&text, params, def.name, Some(chunk.len()))?;
         statements += 1;
         expect(chunk, matched)?;
+        rest = later;
     }
     Ok(statements)
 }
@@ -194,33 +196,57 @@ fn update_same<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -
 fn delete<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize]) -> Result<u64, Failed> {
     let first = &frozen.changes[step[0]];
     let def = first.def;
-    let versioned = first.version.is_some();
+    let version = def.version.filter(|_| first.version.is_some());
+    if let Some(version) = version
+        && !is_version_same(frozen, step)
+    {
+        return delete_pairs(connection, frozen, step, version);
+    }
+    let mut statements = 0;
+    let mut rest = step;
+    while let Some(Chosen { chunk, by, later }) = Chosen::next(frozen, rest, MOST_ROWS) {
+        let mut params = Params::with_capacity(by.values() + 1);
+        by.bind(frozen, chunk, &mut params);
+        if let Some(version) = &first.version {
+            params.push(version.clone());
+        }
+        let text = sql::delete(def, by.condition(), version.is_some());
+        let matched = connection.change(&text, params, def.name, Some(chunk.len()))?;
+        statements += 1;
+        expect(chunk, matched)?;
+        rest = later;
+    }
+    Ok(statements)
+}
+
+/// Whether all changes of a step expect the same version.
+fn is_version_same(frozen: &Frozen, step: &[usize]) -> bool {
+    let version = |i: usize| frozen.changes[i].version.as_ref();
+    let first = version(step[0]);
+    step[1..].iter().all(|&i| match (version(i), first) {
+        (Some(version), Some(first)) => version.same(first),
+        _ => false,
+    })
+}
+
+/// Deletes rows that have a version each.
+fn delete_pairs<T: Target>(connection: &mut T, frozen: &Frozen, step: &[usize], version: usize) -> Result<u64, Failed> {
+    let def = frozen.changes[step[0]].def;
     let mut statements = 0;
     for chunk in step.chunks(MOST_ROWS) {
         let rows = padded(chunk.len(), MOST_ROWS);
         let mut params = Params::with_capacity(rows * 2);
-        if versioned {
-            for row in 0..rows {
-                let change = &frozen.changes[chunk[row.min(chunk.len() - 1)]];
-                params.push(change.key.clone());
-                params.push(change.version.clone().unwrap_or(Value::Null));
-            }
-        } else {
-            keys(frozen, chunk, rows, &mut params);
+        for row in 0..rows {
+            let change = &frozen.changes[chunk[row.min(chunk.len() - 1)]];
+            params.push(change.key.clone());
+            params.push(change.version.clone().unwrap_or(Value::Null));
         }
-        let text = sql::delete(def, versioned, rows);
+        let text = sql::delete_pairs(def, version, rows);
         let matched = connection.change(&text, params, def.name, Some(chunk.len()))?;
         statements += 1;
         expect(chunk, matched)?;
     }
     Ok(statements)
-}
-
-/// The keys of a chunk, the last one repeated: an IN list may name a row twice.
-fn keys(frozen: &Frozen, chunk: &[usize], rows: usize, params: &mut Params) {
-    for row in 0..rows {
-        params.push(frozen.changes[chunk[row.min(chunk.len() - 1)]].key.clone());
-    }
 }
 
 /// Every row must have matched.

@@ -11,6 +11,7 @@ mod after;
 mod arena;
 mod before;
 mod bulk;
+mod by_key;
 mod changes;
 mod committed;
 mod core;

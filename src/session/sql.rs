@@ -36,12 +36,9 @@ pub(super) fn update_one(def: &TableDef, columns: &ColumnSet, versioned: bool) -
 }
 
 /// `UPDATE t SET a=?,b=? WHERE id IN (?,?…)`: all rows get the same values.
-pub(super) fn update_same(def: &TableDef, columns: &ColumnSet, rows: usize) -> String {
+pub(super) fn update_same(def: &TableDef, columns: &ColumnSet, condition: Condition) -> String {
     let mut sql = set_clause(def, columns);
-    sql.push_str(" WHERE ");
-    sql.push_str(def.key().quoted);
-    sql.push_str(" IN ");
-    sql.push_str(&placeholders(rows, ""));
+    condition.write(&mut sql, def.key().quoted);
     sql
 }
 
@@ -104,6 +101,23 @@ pub(super) enum Condition {
     Ranges(usize),
 }
 
+impl Condition {
+    /// Adds it to a statement about the table with this key.
+    fn write(self, sql: &mut String, key: &str) {
+        match self {
+            Condition::Keys(1) => push(sql, format_args!(" WHERE {key}=?")),
+            Condition::Keys(count) => push(sql, format_args!(" WHERE {key} IN {}", placeholders(count, ""))),
+            Condition::Ranges(count) => {
+                for i in 0..count {
+                    sql.push_str(if i == 0 { " WHERE (" } else { " OR " });
+                    push(sql, format_args!("{key} BETWEEN ? AND ? OR {key}=?"));
+                }
+                sql.push(')');
+            }
+        }
+    }
+}
+
 /// `UPDATE t SET a=ELT(id-?+1,?,…),… WHERE id IN (?,…) [AND version=CAST(ELT(id-?+1,?,…) AS …)]`, with so many places
 /// in each list.
 ///
@@ -132,16 +146,7 @@ pub(super) fn update_picked(
         sql.push('=');
         sql.push_str(&pick);
     }
-    match condition {
-        Condition::Keys(count) => push(&mut sql, format_args!(" WHERE {key} IN {}", placeholders(count, ""))),
-        Condition::Ranges(count) => {
-            for i in 0..count {
-                sql.push_str(if i == 0 { " WHERE (" } else { " OR " });
-                push(&mut sql, format_args!("{key} BETWEEN ? AND ? OR {key}=?"));
-            }
-            sql.push(')');
-        }
-    }
+    condition.write(&mut sql, key);
     if let Some(version) = def.version.filter(|_| versioned) {
         let about = &def.columns[version];
         let integer = match about.stored() {
@@ -157,34 +162,28 @@ pub(super) fn update_picked(
     sql
 }
 
-/// `DELETE FROM t WHERE id IN (?,?…)`, or by pairs of key and version.
-pub(super) fn delete(def: &TableDef, versioned: bool, rows: usize) -> String {
-    let key = def.key().quoted;
-    let mut sql = String::with_capacity(64 + rows * 6);
-    sql.push_str("DELETE FROM ");
-    sql.push_str(def.quoted);
-    sql.push_str(" WHERE ");
-    match def.version.filter(|_| versioned) {
-        Some(version) => {
-            let version = def.columns[version].quoted;
-            if rows == 1 {
-                push(&mut sql, format_args!("{key}=? AND {version}=?"));
-            } else {
-                push(&mut sql, format_args!("({key},{version}) IN ("));
-                for i in 0..rows {
-                    comma(&mut sql, i);
-                    sql.push_str("(?,?)");
-                }
-                sql.push(')');
-            }
-        }
-        None if rows == 1 => {
-            sql.push_str(key);
-            sql.push_str("=?");
-        }
-        None => push(&mut sql, format_args!("{key} IN {}", placeholders(rows, ""))),
+/// `DELETE FROM t WHERE id IN (?,?…) [AND version=?]`: all rows have the same version.
+pub(super) fn delete(def: &TableDef, condition: Condition, versioned: bool) -> String {
+    let mut sql = delete_from(def);
+    condition.write(&mut sql, def.key().quoted);
+    if let Some(version) = def.version.filter(|_| versioned) {
+        push(&mut sql, format_args!(" AND {}=?", def.columns[version].quoted));
     }
     sql
+}
+
+/// `DELETE FROM t WHERE (id,version) IN ((?,?),…)`: each row has a version of its own.
+pub(super) fn delete_pairs(def: &TableDef, version: usize, rows: usize) -> String {
+    let mut sql = delete_from(def);
+    let (key, version) = (def.key().quoted, def.columns[version].quoted);
+    push(&mut sql, format_args!(" WHERE ({key},{version}) IN ("));
+    repeat(&mut sql, "(?,?)", rows);
+    sql.push(')');
+    sql
+}
+
+fn delete_from(def: &TableDef) -> String {
+    format!("DELETE FROM {}", def.quoted)
 }
 
 /// `SELECT id[,version] FROM t WHERE id IN (?,…) LOCK IN SHARE MODE`: what the rows look like now, not in

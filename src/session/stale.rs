@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::frozen::{Change, Frozen};
 use super::sql;
+use super::strategy::MOST_ROWS;
 use crate::error::{Error, ErrorKind};
 use crate::mysql::{Connection, Params};
 use crate::table::{SqlType, TableDef, Value};
@@ -25,16 +26,16 @@ pub(super) fn stale(connection: &mut Connection, frozen: &Frozen, chunk: &[usize
     if chunk.len() == 1 {
         return named(&mut all);
     }
-    let mut params = Params::with_capacity(chunk.len());
-    for change in all.clone() {
-        params.push(change.key.clone());
-    }
     let mut found: HashMap<Vec<u8>, Option<Vec<u8>>> = HashMap::with_capacity(chunk.len());
-    let looked = connection.select(&sql::look_again(def, chunk.len()), params, def.name, &mut |row| {
-        let values = row.values();
-        found.insert(values.first().map(plain).unwrap_or_default(), values.get(1).map(plain));
-        Ok(())
-    });
+    let mut look = |rows: &[usize]| {
+        let params = Params::of(rows.iter().map(|&i| frozen.changes[i].key.clone()));
+        connection.select(&sql::look_again(def, rows.len()), params, def.name, &mut |row| {
+            let values = row.values();
+            found.insert(values.first().map(plain).unwrap_or_default(), values.get(1).map(plain));
+            Ok(())
+        })
+    };
+    let looked = chunk.chunks(MOST_ROWS).try_for_each(&mut look);
     if looked.is_err() {
         // Somebody holds one of them, for example: which one it is cannot be told.
         return named(&mut all);

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::by_key::ranges;
 use super::sql::{self, Condition, Position};
 use super::strategy::{self, LISTED, MOST_ROWS, Way, padded};
 use crate::mysql::{Params, Server};
@@ -10,9 +11,6 @@ use crate::table::{ColumnSet, TableDef, Value};
 /// Placeholders that one statement may have:
 /// <https://dev.mysql.com/doc/refman/8.4/en/sql-prepared-statements.html> binds them to 16 bits.
 pub(crate) const MOST_PLACEHOLDERS: usize = 65_535;
-
-/// The most ranges of keys that stand in a statement; more runs of keys are listed key by key.
-const MOST_RUNS: usize = 8;
 
 /// What such statements have in common.
 #[derive(Debug, Clone, Copy)]
@@ -135,15 +133,13 @@ impl Shape {
             }
             places[place] = Some(row);
         }
-        let ranges = runs(&places);
-        let condition = if ranges.len() <= MOST_RUNS && ranges.len() * 4 <= rows.len() {
-            Condition::Ranges(ranges.len().next_power_of_two())
-        } else {
-            Condition::Keys(padded(rows.len(), MOST_ROWS))
-        };
-        let keys: Vec<&Value> = match condition {
-            Condition::Keys(count) => repeated(rows.iter().map(|row| row.key), count),
-            Condition::Ranges(count) => repeated(ranges, count).into_iter().flatten().collect(),
+        let in_order = places.iter().flatten().map(|row| row.key);
+        let (condition, keys) = match ranges(self.def, in_order) {
+            Some(ranges) => (Condition::Ranges(ranges.len()), ranges.into_iter().flatten().collect()),
+            None => {
+                let count = padded(rows.len(), MOST_ROWS);
+                (Condition::Keys(count), repeated(rows.iter().map(|row| row.key), count))
+            }
         };
         let most = ((MOST_PLACEHOLDERS - keys.len()) / self.lists()).saturating_sub(1);
         (places.len() <= most).then(|| {
@@ -250,23 +246,6 @@ fn number(key: &Value) -> Option<i128> {
         Value::UInt(number) => Some(i128::from(*number)),
         _ => None,
     }
-}
-
-/// The rows without a gap: of each run its first key, the last but one, and the last.
-///
-/// The last stands alone, because a range locks the row behind it as well, which may be somebody else's.
-fn runs<'v>(places: &[Option<&Row<'v>>]) -> Vec<[&'v Value; 3]> {
-    let mut runs: Vec<[&Value; 3]> = Vec::new();
-    let mut goes_on = false;
-    for place in places {
-        match (place, runs.last_mut()) {
-            (Some(row), Some([_, before, last])) if goes_on => (*before, *last) = (*last, row.key),
-            (Some(row), _) => runs.push([row.key; 3]),
-            (None, _) => {}
-        }
-        goes_on = place.is_some();
-    }
-    runs
 }
 
 /// The items, the last one again up to so many.

@@ -98,7 +98,7 @@ fn keys<K>(key: impl Fn(i128) -> K) -> Vec<Vec<K>> {
         (0..10).collect(),
         (0..100).collect(),
         // Some runs; rows that are not meant stand between them.
-        (0..40).filter(|n| n % 10 != 7).collect(),
+        (0..80).filter(|n| n % 20 != 7).collect(),
         // Many runs.
         (0..60).filter(|n| n % 3 != 1).collect(),
         // Far apart: few, and too many to look each up in a list of all.
@@ -111,8 +111,8 @@ fn keys<K>(key: impl Fn(i128) -> K) -> Vec<Vec<K>> {
         .collect()
 }
 
-/// Writes rows with each set of keys, then gives each row other values in one flush, and looks at all of the table:
-/// also at the rows between, which nobody meant.
+/// Writes rows with each set of keys, then gives each row other values in one flush, then the same values to all, and
+/// deletes them; and looks at all of the table each time: also at the rows between, which nobody meant.
 fn check<E: Named>(others: Vec<E::Key>, sets: Vec<Vec<E::Key>>, most_statements: u64)
 where
     E::Key: Clone + PartialEq,
@@ -155,7 +155,37 @@ where
         let meant = others
             .iter()
             .filter(|other| !expected.iter().any(|row| row.key() == *other));
-        assert_eq!(untouched, meant.count(), "set {n}: rows that nobody meant");
+        let meant = meant.count();
+        assert_eq!(untouched, meant, "set {n}: rows that nobody meant");
+
+        let count = |name: &str| {
+            let matching = format!("SELECT {key} FROM {} WHERE name = '{name}'", E::TABLE.name);
+            rows(&database, &matching).len()
+        };
+        let is_one = |report: FlushReport, what: &str| {
+            assert_eq!(report.rows(), handles.len() as u64, "set {n}: {what}");
+            assert!(report.statements <= most_statements, "set {n}: {what}: {report}");
+        };
+        for &handle in &handles {
+            session[handle].set("alike".to_owned(), Some(7));
+        }
+        is_one(session.flush().expect("an update"), "rows alike");
+        assert_eq!((count("alike"), count("")), (handles.len(), meant), "set {n}");
+
+        // With a version, some rows have another than the rest by then.
+        for &handle in handles.iter().step_by(3).take(n % 2 * handles.len()) {
+            session[handle].set("apart".to_owned(), Some(8));
+        }
+        session.flush().expect("an update");
+        for &handle in &handles {
+            session.delete(handle).expect("a row");
+        }
+        is_one(session.flush().expect("deletes"), "deletes");
+        assert_eq!(
+            rows(&database, &format!("SELECT {key} FROM {}", E::TABLE.name)).len(),
+            meant
+        );
+        assert_eq!(count(""), meant, "set {n}");
     }
 }
 
@@ -187,6 +217,7 @@ fn by_a_single_byte() {
     let sets = vec![
         (-128..-120).collect(),
         (-5..0).chain(1..7).collect(),
+        (-60..0).chain(1..60).collect(),
         vec![-128, -1, 127],
     ];
     check::<Tiny>((-128..=127).filter(|&key| key != 0).collect(), sets, 1);

@@ -1,4 +1,5 @@
-//! An update locks the rows that it writes and no others: sessions that work on neighbouring rows do not wait.
+//! An update or a delete locks the rows that it writes and no others: sessions that work on neighbouring rows do not
+//! wait.
 
 use headwater::prelude::*;
 use mysql::prelude::Queryable;
@@ -15,7 +16,7 @@ struct Neighbour {
 impl Entity for Neighbour {}
 
 #[test]
-fn rows_beside_those_of_an_update_stay_free() {
+fn rows_beside_those_that_are_written_stay_free() {
     beside(2_000);
 }
 
@@ -48,27 +49,55 @@ fn beside(count: u64) {
     let every_second: Vec<u64> = (100..=120).step_by(2).collect();
     let far_apart: Vec<u64> = (1..=9).map(|n| n * (count / 10)).collect();
     let most: Vec<u64> = (2..=count - 15).collect();
-    let all = [one_run, two_runs, every_second, far_apart, most];
-    for (turn, ids) in all.into_iter().enumerate() {
-        session
-            .transaction(|session| {
-                for &id in &ids {
-                    session[handles[id as usize - 1]].name = format!("{turn} of {id}");
+    let last: Vec<u64> = (count - 20..=count).collect();
+    let all = [one_run, two_runs, every_second, far_apart, most, last];
+    let ways: [(&str, Write); 3] = [
+        ("other values", |session, row, turn| {
+            session[row].name = format!("{turn} of {}", session[row].id)
+        }),
+        ("the same values", |session, row, turn| {
+            session[row].name = format!("all of {turn}")
+        }),
+        ("deletes", |session, row, _| session.delete(row).unwrap()),
+    ];
+    let mut turn = 0;
+    for ids in &all {
+        for (way, write) in ways {
+            turn += 1;
+            let outcome = session.transaction(|session| {
+                for &id in ids {
+                    write(session, handles[id as usize - 1], turn);
                 }
                 let report = session.flush()?;
-                let statements = ids.len().div_ceil(1024) as u64;
-                assert_eq!((report.updated, report.statements), (ids.len() as u64, statements));
-                for id in ids
-                    .iter()
-                    .flat_map(|id| [id - 1, id + 1])
-                    .filter(|id| !ids.contains(id))
-                {
+                assert_eq!(report.rows(), ids.len() as u64, "{way}");
+                assert!(report.statements <= ids.len().div_ceil(1024) as u64, "{way}: {report}");
+                let mut free = |what: &str, sql: &str, id: u64| {
                     other
-                        .exec_drop("UPDATE neighbours SET name = ? WHERE id = ?", (turn, id))
-                        .unwrap_or_else(|error| panic!("row {id} beside {ids:?}: {error}"));
+                        .exec_drop(sql, (turn, id))
+                        .unwrap_or_else(|error| panic!("{what} {id} beside {way} of {ids:?}: {error}"));
+                };
+                let beside = ids.iter().flat_map(|id| [id - 1, id + 1]);
+                for id in beside.filter(|id| (1..=count).contains(id) && !ids.contains(id)) {
+                    free("row", "UPDATE neighbours SET name = ? WHERE id = ?", id);
                 }
-                Ok(())
-            })
-            .unwrap();
+                free(
+                    "a new row",
+                    "INSERT INTO neighbours (name, id) VALUES (?, ?)",
+                    count + 1,
+                );
+                other
+                    .exec_drop("DELETE FROM neighbours WHERE id = ?", (count + 1,))
+                    .unwrap();
+                // The rows are for the next: all is rolled back.
+                session.require::<Neighbour>(u64::MAX).map(|_| ())
+            });
+            assert!(outcome.unwrap_err().is_not_found());
+            for &id in ids {
+                session.refresh(handles[id as usize - 1]).unwrap();
+            }
+        }
     }
 }
+
+/// Writes a row.
+type Write = fn(&mut Session, Handle<Neighbour>, u64);

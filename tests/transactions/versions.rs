@@ -305,6 +305,26 @@ fn without_a_version_a_row_that_is_gone_is_named() {
     assert_eq!(world.works(&mut session).deleted, 18);
 }
 
+/// However many rows one statement is about.
+#[test]
+fn of_thousands_of_rows_exactly_those_that_are_gone_are_named() {
+    let world = world();
+    let mut session = world.engine.session();
+    let rows: Vec<_> = (0..3_000).map(|_| session.insert(Plain::default())).collect();
+    session.flush().unwrap();
+    world.sql(&["DELETE FROM plain WHERE id IN (7, 2900)"]);
+    rows.iter().for_each(|&row| session[row].views = 3);
+    is_stale(&world.fails(&mut session), "plain", &["7", "2900"]);
+    rows.iter().for_each(|&row| session.delete(row).unwrap());
+    is_stale(&world.fails(&mut session), "plain", &["7", "2900"]);
+    assert_eq!(world.rows("SELECT COUNT(*), SUM(views) FROM plain"), ["2998|0"]);
+    for gone in [rows[6], rows[2_899]] {
+        session.evict(gone).unwrap();
+    }
+    let report = world.works(&mut session);
+    assert_eq!((report.deleted, report.statements), (2_998, 1));
+}
+
 /// A row that another changed to the same values is no conflict without a version.
 #[test]
 fn without_a_version_the_last_one_wins() {
