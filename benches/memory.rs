@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     let beside = tracked - plain;
     let verdict = if beside <= GOAL { "ok" } else { "OVER" };
     println!(
-        "{:<26} {:>10} {:>10} {:>9} {:>8}  {verdict}",
+        "{:<28} {:>10} {:>10} {:>9} {:>8}  {verdict}",
         format!("memory/{ROWS}"),
         format!("{tracked:.0} B"),
         format!("{plain:.0} B"),

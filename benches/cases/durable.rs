@@ -78,10 +78,10 @@ fn updates(world: &World) -> Started {
     make_room(&mut site.bare);
     let age = |n: u64, turn: u64| Some(u32::try_from(1000 + (n + turn) % 1_000_000).unwrap_or_default());
     let name = |n: u64, turn: u64| format!("Changed {turn} {n}");
-    let mut kept = update::headwater(&with, &site.place, ROWS, move |user: &mut Kept, n, turn| {
+    let mut kept = update::headwater(&with, &site.place, (ROWS, 1), move |user: &mut Kept, n, turn| {
         (user.name, user.age) = (name(n, turn), age(n, turn));
     });
-    let plain = update::headwater(&without, &site.place, ROWS, move |user: &mut User, n, turn| {
+    let plain = update::headwater(&without, &site.place, (ROWS, 1), move |user: &mut User, n, turn| {
         (user.name, user.age) = (name(n, turn), age(n, turn));
     });
     let mut emptied = bare(site.database.mysql_url());

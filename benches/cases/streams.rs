@@ -159,16 +159,16 @@ fn with_stream(world: &World, rows: u64) -> Started {
     }
     let age = |turn: u64| Some(u32::try_from(1000 + turn % 1_000_000).unwrap_or_default());
     let engine = site.engine.clone();
-    let mut with = update::headwater(&engine, &site.place, rows, move |user: &mut Published, _, turn| {
+    let mut with = update::headwater(&engine, &site.place, (rows, 1), move |user: &mut Published, _, turn| {
         user.age = age(turn)
     });
-    let mut without = update::headwater(&engine, &site.place, rows, move |user: &mut User, _, turn| {
+    let mut without = update::headwater(&engine, &site.place, (rows, 1), move |user: &mut User, _, turn| {
         user.age = age(turn)
     });
     // What a flush finds warm must not depend on what happened since the one before: on both sides that is a flush of a
     // third table, with the stream, and enough time to send what either published.
     let unsynced = Unsynced::on(&site.database);
-    let mut before = update::headwater(&engine, &site.place, rows, move |row: &mut Before, _, turn| {
+    let mut before = update::headwater(&engine, &site.place, (rows, 1), move |row: &mut Before, _, turn| {
         row.age = age(turn)
     });
     let mut apart = false;

@@ -4,6 +4,7 @@ use headwater::prelude::*;
 use mysql::prelude::Queryable;
 use mysql::{Params, Value};
 
+use crate::support::by::By;
 use crate::support::case::{Case, Goal, Place, Side, Started, side};
 use crate::support::users::{User, fill, marks};
 use crate::support::world::{World, bare};
@@ -17,23 +18,33 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = [(1, 1.10), (10, 0.70), (100, 0.25), (1000, 0.18), (10_000, 0.16)]
         .map(case)
         .into();
-    cases.push(Case::new("flush_update_same/1000", Goal::Ratio(1.15), |world| {
-        same(world, 1000)
-    }));
+    let same_values = |(size, step, by): (&str, u64, By)| {
+        Case::new(format!("flush_update_same/{size}"), Goal::Ratio(1.15), move |world| {
+            same(world, 1000, step, by)
+        })
+    };
+    let sizes = [
+        ("1000", 1, By::List),
+        ("1000 apart", 3, By::List),
+        ("1000 range", 1, By::Range),
+    ];
+    cases.extend(sizes.map(same_values));
     cases
 }
 
 const ROWS: usize = 10_000;
 
-/// A session with the first so many rows, which gives each of them the values of a turn and flushes.
+/// A session with the first so many rows, or with as many of which some are left out, which gives each of them the
+/// values of a turn and flushes.
 pub(crate) fn headwater<E: Entity>(
     engine: &Engine,
     place: &Place,
-    rows: u64,
+    (rows, step): (u64, u64),
     change: impl Fn(&mut E, u64, u64) + 'static,
 ) -> Side {
     let mut session = engine.session();
-    let handles: Vec<Handle<E>> = session.query::<E>().limit(rows).all().unwrap();
+    let found = session.query::<E>().limit(rows * step).all().unwrap();
+    let handles: Vec<Handle<E>> = found.into_iter().step_by(step as usize).collect();
     let place = place.clone();
     Box::new(move |times| {
         (0..times)
@@ -61,7 +72,7 @@ fn age(n: u64, turn: u64) -> u32 {
 fn different(world: &World, rows: u64) -> Started {
     let mut site = world.site();
     fill(&mut site.bare, ROWS);
-    let headwater = headwater(&site.engine, &site.place, rows, |user: &mut User, n, turn| {
+    let headwater = headwater(&site.engine, &site.place, (rows, 1), |user: &mut User, n, turn| {
         user.name = name(n, turn);
         user.age = Some(age(n, turn));
     });
@@ -95,15 +106,18 @@ fn different(world: &World, rows: u64) -> Started {
     Started::on(site, vec![("headwater", headwater), ("driver", driver)])
 }
 
-/// One column, in all rows to the same value.
-fn same(world: &World, rows: u64) -> Started {
+/// One column, to the same value in the first so many rows, or in as many of which some are left out.
+fn same(world: &World, rows: u64, step: u64, by: By) -> Started {
     let mut site = world.site();
     fill(&mut site.bare, ROWS);
-    let headwater = headwater(&site.engine, &site.place, rows, |user: &mut User, _, turn| {
+    let headwater = headwater(&site.engine, &site.place, (rows, step), |user: &mut User, _, turn| {
         user.age = Some(age(0, turn))
     });
     let mut driver = bare(&site.place.url);
-    let sql = format!("UPDATE bench_users SET age=? WHERE id IN {}", marks(rows as usize));
+    let sql = match by {
+        By::Range => "UPDATE bench_users SET age=? WHERE id BETWEEN ? AND ?".to_owned(),
+        By::List => format!("UPDATE bench_users SET age=? WHERE id IN {}", marks(rows as usize)),
+    };
     let statement = driver.prep(sql).unwrap();
     let place = site.place.clone();
     let driver = side(
@@ -111,8 +125,12 @@ fn same(world: &World, rows: u64) -> Started {
         move |turn| {
             let mut params = Vec::with_capacity(rows as usize + 1);
             params.push(Value::UInt(u64::from(age(0, *turn))));
-            params.extend((1..=rows).map(Value::UInt));
-            driver.exec_drop(&statement, Params::Positional(params)).unwrap();
+            match by {
+                By::Range => params.extend([Value::UInt(1), Value::UInt(rows)]),
+                By::List => params.extend((0..rows).map(|row| Value::UInt(1 + row * step))),
+            }
+            let params = Params::Positional(params);
+            by.run(&mut driver, |driver| driver.exec_drop(&statement, params).unwrap());
         },
     );
     Started::on(site, vec![("headwater", headwater), ("driver", driver)])

@@ -11,7 +11,8 @@ use super::world::World;
 const SLICE: Duration = Duration::from_millis(1);
 /// How many rounds share what was set up: a table that is filled must have grown for a while.
 const SHARED: usize = 3;
-/// How many times as many rounds as asked for a case gets where it is not clear that the goal is reached or missed.
+/// How many times as many rounds as asked for a case gets where it is not clear that the goal is reached or missed, or
+/// who is faster.
 const MORE: usize = 6;
 /// How long each side works in a round.
 const ROUND: Duration = Duration::from_millis(40);
@@ -67,7 +68,8 @@ impl Rounds {
         }
     }
 
-    /// So many at least, and more while it is not clear whether the goal is reached.
+    /// So many at least, and more while it is not clear whether the goal is reached, or, where there are peers, whether the
+    /// first side is faster than each of them.
     pub(crate) fn until_clear(rounds: usize) -> Self {
         Rounds {
             least: rounds,
@@ -102,9 +104,9 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: Rounds, add: &dyn Fn(&
     let mut names = Vec::new();
     let mut found = Found::default();
     let mut begun = 0;
-    // Whether the goal was reached in each start.
-    let mut verdicts = Vec::new();
-    while begun < rounds.least || (begun < rounds.most && !is_clear(&verdicts)) {
+    // The answer to each question in each start.
+    let mut verdicts: Vec<Vec<bool>> = Vec::new();
+    while begun < rounds.least || (begun < rounds.most && !verdicts.iter().all(|verdicts| is_clear(verdicts))) {
         let mut started = case.start(world);
         add(case, &mut started);
         names = started.sides.iter().map(|(name, _)| *name).collect();
@@ -112,7 +114,12 @@ pub(crate) fn measure(case: &Case, world: &World, rounds: Rounds, add: &dyn Fn(&
         let shared = if is_paired(case.goal) { 1 } else { SHARED };
         let end = rounds.most.min(begun + shared);
         run(case.goal, world, started, begun..end, &mut found);
-        verdicts.push(is_within(case.goal, found.reached(case.goal, begun..end)));
+        let answers = found.answers(case.goal, begun..end);
+        verdicts.resize_with(answers.len(), Vec::new);
+        verdicts
+            .iter_mut()
+            .zip(answers)
+            .for_each(|(all, answer)| all.push(answer));
         begun = end;
     }
     let reached = found.reached(case.goal, 0..begun);
@@ -155,6 +162,16 @@ struct Found {
 }
 
 impl Found {
+    /// Whether the goal was reached in these rounds; or, where there are peers, whether the first side was faster than each.
+    fn answers(&self, goal: Goal, rounds: Range<usize>) -> Vec<bool> {
+        let peers = self.ratios.get(2..).unwrap_or_default();
+        if peers.is_empty() {
+            return vec![is_within(goal, self.reached(goal, rounds))];
+        }
+        let is_faster = |ratios: &Vec<f64>| median(ratios[rounds.clone()].to_vec()) < 1.0;
+        peers.iter().map(is_faster).collect()
+    }
+
     /// What the goal is about, in these rounds.
     fn reached(&self, goal: Goal, rounds: Range<usize>) -> f64 {
         let of = match goal {
@@ -233,7 +250,7 @@ fn calibrate(side: &mut super::case::Side) -> u64 {
 
 /// One line of the table.
 pub(crate) fn line(outcome: &Outcome, compared: bool) -> String {
-    let mut line = format!("{:<26}", outcome.name);
+    let mut line = format!("{:<28}", outcome.name);
     let ratio = |value: f64| format!("{value:.2}");
     for (i, (_, time, against)) in outcome.sides.iter().enumerate() {
         let _ = write!(line, " {:>10}", shown(*time));
@@ -253,6 +270,8 @@ pub(crate) fn line(outcome: &Outcome, compared: bool) -> String {
         let verdict = if outcome.is_met() { "ok" } else { "OVER" };
         let goal = outcome.goal.to_string();
         let _ = write!(line, " {reached:>9} {goal:>8} {:>7}  {verdict}", outcome.rounds);
+    } else {
+        let _ = write!(line, " {:>7}", outcome.rounds);
     }
     line
 }
@@ -260,7 +279,7 @@ pub(crate) fn line(outcome: &Outcome, compared: bool) -> String {
 /// The head of the table.
 pub(crate) fn head() -> String {
     format!(
-        "{:<26} {:>10} {:>10} {:>9} {:>8} {:>7}",
+        "{:<28} {:>10} {:>10} {:>9} {:>8} {:>7}",
         "case", "headwater", "driver", "ratio", "goal", "rounds"
     )
 }

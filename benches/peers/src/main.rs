@@ -53,10 +53,13 @@ fn main() -> ExitCode {
     let only = after("--only").unwrap_or_default();
     let rounds = after("--rounds").and_then(|rounds| rounds.parse().ok()).unwrap_or(7);
     let world = World::new();
-    println!("{}; medians of {rounds} rounds; beside each peer how often it takes headwater's time", world.describe());
     println!(
-        "{:<26} {:>10} {:>10} {:>10} {:>6} {:>10} {:>6}",
-        "case", "headwater", "driver", "diesel", "", "seaorm", ""
+        "{}; medians of {rounds} rounds or more; beside each peer how often it takes headwater's time",
+        world.describe()
+    );
+    println!(
+        "{:<28} {:>10} {:>10} {:>10} {:>6} {:>10} {:>6} {:>7}",
+        "case", "headwater", "driver", "diesel", "", "seaorm", "", "rounds"
     );
     let mut slower = Vec::new();
     for case in cases::all() {
@@ -64,7 +67,7 @@ fn main() -> ExitCode {
         if !GROUPS.contains(&group) || size.parse::<u64>().is_err() || !case.name.contains(&only) {
             continue;
         }
-        let outcome = measure(&case, &world, Rounds::exactly(rounds), &add);
+        let outcome = measure(&case, &world, Rounds::until_clear(rounds), &add);
         println!("{}", line(&outcome, false));
         if outcome.sides.iter().skip(2).any(|(_, _, ratio)| *ratio >= 1.0) {
             slower.push(outcome.name);
