@@ -1,6 +1,5 @@
 //! The typed store of one table's entities in a session: slots, identity map, snapshots.
 
-use std::any::Any;
 use std::fmt;
 use std::hash::BuildHasher;
 
@@ -129,55 +128,6 @@ impl<E: Entity> fmt::Debug for Arena<E> {
     }
 }
 
-/// An arena without its type.
-pub(crate) trait AnyArena: Any + Send + fmt::Debug {
-    fn as_any(&self) -> &dyn Any;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-    /// The name of its table.
-    fn table(&self) -> &'static str;
-    /// How many entities it holds.
-    fn entities(&self) -> usize;
-    /// Whether an entity is in this slot.
-    fn holds(&self, slot: u32) -> bool;
-    /// Frees all slots.
-    fn clear(&mut self);
-}
-
-impl<E: Entity> AnyArena for Arena<E> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn table(&self) -> &'static str {
-        E::TABLE.name
-    }
-
-    fn entities(&self) -> usize {
-        self.len()
-    }
-
-    fn holds(&self, slot: u32) -> bool {
-        self.slots
-            .get(slot as usize)
-            .is_some_and(|place| place.entity.is_some())
-    }
-
-    fn clear(&mut self) {
-        self.identity.clear();
-        self.free.clear();
-        self.snapshots.clear();
-        for (at, place) in (0u32..).zip(&mut self.slots) {
-            let generation = place.generation.wrapping_add(u32::from(place.status != Status::Free));
-            *place = Slot::empty(generation);
-            self.free.push(at);
-        }
-    }
-}
-
 impl<E: Entity> Arena<E> {
     /// Puts an entity into a slot; a stored one must not be in the identity map yet.
     pub(crate) fn add(&mut self, entity: E, status: Status) -> u32 {
@@ -274,6 +224,18 @@ impl<E: Entity> Arena<E> {
             let is_gone = |&slot: &u32| self.slots[slot as usize].status == Status::Free;
             debug_assert!(self.identity.iter().all(is_gone), "a stored entity is lost");
             self.identity.clear();
+        }
+    }
+
+    /// Drops all entities and frees all slots; their handles are refused from now on.
+    pub(crate) fn free_all(&mut self) {
+        self.identity.clear();
+        self.free.clear();
+        self.snapshots.clear();
+        for (at, place) in (0u32..).zip(&mut self.slots) {
+            let generation = place.generation.wrapping_add(u32::from(place.status != Status::Free));
+            *place = Slot::empty(generation);
+            self.free.push(at);
         }
     }
 

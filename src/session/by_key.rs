@@ -27,19 +27,16 @@ impl<'a, 'f> Chosen<'a, 'f> {
     /// Of these rows as many as one statement is best for; a list has at most so many.
     pub(super) fn next(frozen: &'f Frozen, rest: &'a [usize], most: usize) -> Option<Self> {
         let def = frozen.changes[*rest.first()?].def;
-        let by_ranges = |rows: usize| {
-            let (chunk, later) = rest.split_at(rows);
-            let by = By::Ranges(ranges(def, chunk.iter().map(|&i| &frozen.changes[i].key))?);
-            Some(Chosen { chunk, by, later })
-        };
         let listed = rest.len().min(most);
         let ranged = rest.len().min(MOST_RANGED);
-        let chosen = by_ranges(ranged).or_else(|| if listed < ranged { by_ranges(listed) } else { None });
-        chosen.or_else(|| {
-            let (chunk, later) = rest.split_at(listed);
-            let by = By::Keys(padded(listed, most));
-            Some(Chosen { chunk, by, later })
-        })
+        let found = ranges(def, rest[..ranged].iter().map(|&i| &frozen.changes[i].key));
+        let (by, rows) = match found {
+            // Never more statements than lists would take.
+            Some((ranges, rows)) if rows >= listed => (By::Ranges(ranges), rows),
+            _ => (By::Keys(padded(listed, most)), listed),
+        };
+        let (chunk, later) = rest.split_at(rows);
+        Some(Chosen { chunk, by, later })
     }
 }
 
@@ -74,15 +71,22 @@ impl By<'_> {
 /// The most ranges that stand in a statement: each row is compared with one after the other.
 const MOST: usize = 32;
 
-/// The fewest keys for each range, on average: a list of fewer is as fast (benches/README.md).
-const KEYS: usize = 8;
+/// Whether so many keys are found by so many ranges at least as fast as by a list (benches/README.md). Few ranges are
+/// better even where they are not faster: a list of many keys makes the server read, and lock, all of a small table.
+fn is_worth_while(ranges: usize, keys: usize) -> bool {
+    keys >= ranges * if ranges <= 8 { 4 } else { 8 }
+}
 
-/// Of each range its first key, the last but one, and the last: as many as one of few numbers, the last one again up to
-/// that. `None` where the keys are better listed.
+/// The ranges that the keys make, from the first key on, and how many keys they hold: all, unless there would be too many
+/// ranges. Of each its first key, the last but one, and the last; as many as one of few numbers, the last range again up
+/// to that. `None` where the keys are better listed.
 ///
 /// The last key stands alone, because a range locks the row behind it as well, which may be somebody else's:
 /// <https://dev.mysql.com/doc/refman/8.4/en/innodb-locking.html>, next-key locks.
-pub(super) fn ranges<'v>(def: &TableDef, mut keys: impl Iterator<Item = &'v Value>) -> Option<Vec<[&'v Value; 3]>> {
+pub(super) fn ranges<'v>(
+    def: &TableDef,
+    mut keys: impl Iterator<Item = &'v Value>,
+) -> Option<(Vec<[&'v Value; 3]>, usize)> {
     // Between two keys that follow each other there is no other number only where all are whole.
     if !matches!(def.key().stored(), SqlType::Integer { .. }) {
         return None;
@@ -90,22 +94,21 @@ pub(super) fn ranges<'v>(def: &TableDef, mut keys: impl Iterator<Item = &'v Valu
     let mut last = [keys.next()?; 3];
     let (mut ranges, mut count) = (Vec::new(), 1);
     for key in keys {
-        count += 1;
         if follows(last[2], key) {
             (last[1], last[2]) = (last[2], key);
-            continue;
+        } else if ranges.len() + 1 < MOST {
+            ranges.push(std::mem::replace(&mut last, [key; 3]));
+        } else {
+            break;
         }
-        ranges.push(std::mem::replace(&mut last, [key; 3]));
-        if ranges.len() == MOST {
-            return None;
-        }
+        count += 1;
     }
     ranges.push(last);
-    if ranges.len() * KEYS > count {
+    if !is_worth_while(ranges.len(), count) {
         return None;
     }
     ranges.resize(ranges.len().next_power_of_two(), last);
-    Some(ranges)
+    Some((ranges, count))
 }
 
 /// Whether a key is the next after another.
@@ -114,5 +117,98 @@ fn follows(key: &Value, next: &Value) -> bool {
         (Value::UInt(key), Value::UInt(next)) => key.checked_add(1) == Some(*next),
         (Value::Int(key), Value::Int(next)) => key.checked_add(1) == Some(*next),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use crate::table::Value;
+
+    #[derive(Debug, Clone, Default, Table)]
+    #[table(name = "numbered")]
+    struct Numbered {
+        #[column(id)]
+        id: u64,
+    }
+    impl Entity for Numbered {}
+
+    #[derive(Debug, Clone, Default, Table)]
+    #[table(name = "named")]
+    struct Named {
+        #[column(id)]
+        id: String,
+    }
+    impl Entity for Named {}
+
+    /// First, last but one and last key of each range, and how many keys they hold.
+    fn found(keys: &[Value]) -> Option<(Vec<String>, usize)> {
+        let (ranges, count) = ranges(Numbered::TABLE, keys.iter())?;
+        let text = |[first, before, last]: [&Value; 3]| format!("{first}-{before},{last}");
+        Some((ranges.into_iter().map(text).collect(), count))
+    }
+
+    fn unsigned(keys: impl Iterator<Item = u64>) -> Vec<Value> {
+        keys.map(Value::UInt).collect()
+    }
+
+    #[test]
+    fn keys_that_follow_each_other_make_a_range() {
+        let one = |text: &str, count| Some((vec![text.to_owned()], count));
+        assert_eq!(found(&unsigned(1..=4)), one("1-3,4", 4));
+        assert_eq!(found(&unsigned(u64::MAX - 4..=u64::MAX)), {
+            one("18446744073709551611-18446744073709551614,18446744073709551615", 5)
+        });
+        let signed = |keys: std::ops::RangeInclusive<i64>| keys.map(Value::Int).collect::<Vec<_>>();
+        assert_eq!(found(&signed(-2..=2)), one("-2-1,2", 5));
+        assert_eq!(found(&signed(i64::MIN..=i64::MIN + 4)), {
+            one("-9223372036854775808--9223372036854775805,-9223372036854775804", 5)
+        });
+        assert_eq!(found(&signed(i64::MAX - 4..=i64::MAX)), {
+            one("9223372036854775803-9223372036854775806,9223372036854775807", 5)
+        });
+    }
+
+    #[test]
+    fn few_keys_are_listed() {
+        assert_eq!(found(&[]), None);
+        assert_eq!(found(&unsigned(1..=3)), None);
+        // Not in order, or the same again.
+        assert_eq!(found(&unsigned((1..=4).rev())), None);
+        assert_eq!(found(&unsigned([1, 1, 2, 2].into_iter())), None);
+        let names: Vec<Value> = (0..9).map(|n| Value::Text(n.to_string())).collect();
+        assert!(ranges(Named::TABLE, names.iter()).is_none());
+        // Numbers of two kinds.
+        assert_eq!(
+            found(&[Value::Int(1), Value::UInt(2), Value::Int(3), Value::UInt(4)]),
+            None
+        );
+    }
+
+    #[test]
+    fn ranges_are_few_and_of_few_numbers() {
+        let runs = |runs: u64, keys: u64| unsigned((0..runs).flat_map(move |run| run * 1000..run * 1000 + keys));
+        for (count, keys, expected) in [
+            (1, 4, Some((1, 4))),
+            (2, 4, Some((2, 8))),
+            (3, 4, Some((4, 12))),
+            (8, 3, None),
+            (8, 4, Some((8, 32))),
+            (9, 4, None),
+            (9, 8, Some((16, 72))),
+            (32, 7, None),
+            (32, 8, Some((32, 256))),
+            // Those that are left come with the next statement.
+            (33, 8, Some((32, 256))),
+            (100, 100, Some((32, 3_200))),
+            (100, 1, None),
+        ] {
+            let keys = runs(count, keys);
+            let found = found(&keys).map(|(ranges, keys)| (ranges.len(), keys));
+            assert_eq!(found, expected, "{count} runs of {} keys", keys.len());
+        }
+        let (three, _) = found(&runs(3, 4)).expect("ranges");
+        assert_eq!(three, ["0-2,3", "1000-1002,1003", "2000-2002,2003", "2000-2002,2003"]);
     }
 }

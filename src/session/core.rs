@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::accept::Undo;
-use super::arena::{AnyArena, Arena, Mark, Slot, Status};
+use super::any_arena::AnyArena;
+use super::arena::{Arena, Mark, Slot, Status};
 use super::frozen::Frozen;
 use super::transaction::Transaction;
 use crate::entity::Entity;

@@ -8,6 +8,7 @@
 
 mod accept;
 mod after;
+mod any_arena;
 mod arena;
 mod before;
 mod bulk;

@@ -140,7 +140,7 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
     let is_free = match &frozen.changes[..] {
         [one] => !one.is_delete(),
         [first, ..] => first.is_insert(),
-        [] => true,
+        [] => false,
     };
     if is_in_order && is_free && frozen.pending.is_empty() {
         return one();

@@ -35,7 +35,7 @@ pub(super) fn update_one(def: &TableDef, columns: &ColumnSet, versioned: bool) -
     sql
 }
 
-/// `UPDATE t SET a=?,b=? WHERE id IN (?,?…)`: all rows get the same values.
+/// `UPDATE t SET a=?,b=? WHERE …`, the rows as [`Condition`] says: all get the same values.
 pub(super) fn update_same(def: &TableDef, columns: &ColumnSet, condition: Condition) -> String {
     let mut sql = set_clause(def, columns);
     condition.write(&mut sql, def.key().quoted);
@@ -95,7 +95,7 @@ pub(super) enum Position {
 /// Which rows a statement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// `id IN (?,…)`, so many.
+    /// `id IN (?,…)`, so many; `id=?` is one.
     Keys(usize),
     /// `(id BETWEEN ? AND ? OR id=? OR …)`, so many.
     Ranges(usize),
@@ -118,8 +118,8 @@ impl Condition {
     }
 }
 
-/// `UPDATE t SET a=ELT(id-?+1,?,…),… WHERE id IN (?,…) [AND version=CAST(ELT(id-?+1,?,…) AS …)]`, with so many places
-/// in each list.
+/// `UPDATE t SET a=ELT(id-?+1,?,…),… WHERE … [AND version=CAST(ELT(id-?+1,?,…) AS …)]`, with so many places in each list,
+/// the rows as [`Condition`] says.
 ///
 /// The keys stand first in the condition: the position of a row is computed for those only that are meant.
 pub(super) fn update_picked(
@@ -162,7 +162,7 @@ pub(super) fn update_picked(
     sql
 }
 
-/// `DELETE FROM t WHERE id IN (?,?…) [AND version=?]`: all rows have the same version.
+/// `DELETE FROM t WHERE … [AND version=?]`, the rows as [`Condition`] says: all have the same version.
 pub(super) fn delete(def: &TableDef, condition: Condition, versioned: bool) -> String {
     let mut sql = delete_from(def);
     condition.write(&mut sql, def.key().quoted);

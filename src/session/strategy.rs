@@ -24,9 +24,9 @@ pub(super) enum Way {
 /// Rows beyond which a statement only gets slower.
 pub(super) const MOST_ROWS: usize = 1024;
 
-/// The most rows of a statement that names them by a few ranges of keys: more would only keep a connection with a time
-/// limit waiting.
-pub(super) const MOST_RANGED: usize = 65_536;
+/// The most rows of a statement that names them by a few ranges of keys: more would save little, and a server that is slow
+/// must answer in time.
+pub(super) const MOST_RANGED: usize = 8 * MOST_ROWS;
 
 /// Rows beyond which looking each key up in a list of all takes longer than joining them.
 pub(super) const LISTED: usize = 64;

@@ -135,8 +135,10 @@ impl Shape {
         }
         let in_order = places.iter().flatten().map(|row| row.key);
         let (condition, keys) = match ranges(self.def, in_order) {
-            Some(ranges) => (Condition::Ranges(ranges.len()), ranges.into_iter().flatten().collect()),
-            None => {
+            Some((ranges, count)) if count == rows.len() => {
+                (Condition::Ranges(ranges.len()), ranges.into_iter().flatten().collect())
+            }
+            _ => {
                 let count = padded(rows.len(), MOST_ROWS);
                 (Condition::Keys(count), repeated(rows.iter().map(|row| row.key), count))
             }

@@ -191,7 +191,8 @@ where
 
 #[test]
 fn by_unsigned_integers() {
-    for start in [1, 1 << 53, i128::from(i64::MAX) - 50, i128::from(u64::MAX) - 200] {
+    let (half, end) = (i128::from(i64::MAX), i128::from(u64::MAX));
+    for start in [1, 1 << 53, half - 50, end - 200, end - 99] {
         let key = move |n: i128| {
             // At the end of the type, what is far apart goes down.
             u64::try_from(start + n).unwrap_or_else(|_| u64::try_from(start - n).unwrap())
@@ -203,7 +204,13 @@ fn by_unsigned_integers() {
 
 #[test]
 fn by_signed_integers_with_a_version() {
-    for start in [i128::from(i64::MIN), -20, 1, i128::from(i64::MAX) - 200] {
+    for start in [
+        i128::from(i64::MIN),
+        -20,
+        1,
+        i128::from(i64::MAX) - 200,
+        i128::from(i64::MAX) - 99,
+    ] {
         let key = move |n: i128| i64::try_from(start + n).unwrap_or_else(|_| i64::try_from(start - n).unwrap());
         // Nought is a key that is to be made.
         let not_nought = |keys: Vec<i64>| keys.into_iter().filter(|&key| key != 0).collect::<Vec<_>>();
@@ -218,6 +225,7 @@ fn by_a_single_byte() {
         (-128..-120).collect(),
         (-5..0).chain(1..7).collect(),
         (-60..0).chain(1..60).collect(),
+        (100..=127).collect(),
         vec![-128, -1, 127],
     ];
     check::<Tiny>((-128..=127).filter(|&key| key != 0).collect(), sets, 1);

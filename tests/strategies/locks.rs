@@ -50,7 +50,8 @@ fn beside(count: u64) {
     let far_apart: Vec<u64> = (1..=9).map(|n| n * (count / 10)).collect();
     let most: Vec<u64> = (2..=count - 15).collect();
     let last: Vec<u64> = (count - 20..=count).collect();
-    let all = [one_run, two_runs, every_second, far_apart, most, last];
+    let short_runs: Vec<u64> = (0..8).flat_map(|run| 20 + run * 7..24 + run * 7).collect();
+    let all = [one_run, two_runs, short_runs, every_second, far_apart, most, last];
     let ways: [(&str, Write); 3] = [
         ("other values", |session, row, turn| {
             session[row].name = format!("{turn} of {}", session[row].id)
