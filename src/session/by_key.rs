@@ -29,7 +29,7 @@ impl<'a, 'f> Chosen<'a, 'f> {
         let def = frozen.changes[*rest.first()?].def;
         let listed = rest.len().min(most);
         let ranged = rest.len().min(MOST_RANGED);
-        let found = ranges(def, rest[..ranged].iter().map(|&i| &frozen.changes[i].key));
+        let found = ranges(def, rest[..ranged].iter().map(|&i| &frozen.changes[i].key), MOST);
         let (by, rows) = match found {
             // Never more statements than lists would take.
             Some((ranges, rows)) if rows >= listed => (By::Ranges(ranges), rows),
@@ -68,7 +68,7 @@ impl By<'_> {
     }
 }
 
-/// The most ranges that stand in a statement: each row is compared with one after the other.
+/// The most ranges that stand in a statement by keys alone: each row is compared with one after the other.
 const MOST: usize = 32;
 
 /// Whether so many keys are found by so many ranges at least as fast as by a list (benches/README.md). Few ranges are
@@ -77,8 +77,8 @@ fn is_worth_while(ranges: usize, keys: usize) -> bool {
     keys >= ranges * if ranges <= 8 { 4 } else { 8 }
 }
 
-/// The ranges that the keys make, from the first key on, and how many keys they hold: all, unless there would be too many
-/// ranges. Of each its first key, the last but one, and the last; as many as one of few numbers, the last range again up
+/// The ranges that the keys make, from the first key on, and how many keys they hold: all, unless there would be more than
+/// the most ranges. Of each its first key, the last but one, and the last; as many as one of few numbers, the last range again up
 /// to that. `None` where the keys are better listed.
 ///
 /// The last key stands alone, because a range locks the row behind it as well, which may be somebody else's:
@@ -86,6 +86,7 @@ fn is_worth_while(ranges: usize, keys: usize) -> bool {
 pub(super) fn ranges<'v>(
     def: &TableDef,
     mut keys: impl Iterator<Item = &'v Value>,
+    most: usize,
 ) -> Option<(Vec<[&'v Value; 3]>, usize)> {
     // Between two keys that follow each other there is no other number only where all are whole.
     if !matches!(def.key().stored(), SqlType::Integer { .. }) {
@@ -96,7 +97,7 @@ pub(super) fn ranges<'v>(
     for key in keys {
         if follows(last[2], key) {
             (last[1], last[2]) = (last[2], key);
-        } else if ranges.len() + 1 < MOST {
+        } else if ranges.len() + 1 < most {
             ranges.push(std::mem::replace(&mut last, [key; 3]));
         } else {
             break;
@@ -144,7 +145,7 @@ mod tests {
 
     /// First, last but one and last key of each range, and how many keys they hold.
     fn found(keys: &[Value]) -> Option<(Vec<String>, usize)> {
-        let (ranges, count) = ranges(Numbered::TABLE, keys.iter())?;
+        let (ranges, count) = ranges(Numbered::TABLE, keys.iter(), MOST)?;
         let text = |[first, before, last]: [&Value; 3]| format!("{first}-{before},{last}");
         Some((ranges.into_iter().map(text).collect(), count))
     }
@@ -178,7 +179,7 @@ mod tests {
         assert_eq!(found(&unsigned((1..=4).rev())), None);
         assert_eq!(found(&unsigned([1, 1, 2, 2].into_iter())), None);
         let names: Vec<Value> = (0..9).map(|n| Value::Text(n.to_string())).collect();
-        assert!(ranges(Named::TABLE, names.iter()).is_none());
+        assert!(ranges(Named::TABLE, names.iter(), MOST).is_none());
         // Numbers of two kinds.
         assert_eq!(
             found(&[Value::Int(1), Value::UInt(2), Value::Int(3), Value::UInt(4)]),

@@ -12,6 +12,9 @@ use crate::table::{ColumnSet, TableDef, Value};
 /// <https://dev.mysql.com/doc/refman/8.4/en/sql-prepared-statements.html> binds them to 16 bits.
 pub(crate) const MOST_PLACEHOLDERS: usize = 65_535;
 
+/// The most ranges of keys that stand in a statement: beyond that a list is faster here (benches/README.md).
+const MOST_RANGES: usize = 8;
+
 /// What such statements have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
@@ -134,7 +137,7 @@ impl Shape {
             places[place] = Some(row);
         }
         let in_order = places.iter().flatten().map(|row| row.key);
-        let (condition, keys) = match ranges(self.def, in_order) {
+        let (condition, keys) = match ranges(self.def, in_order, MOST_RANGES) {
             Some((ranges, count)) if count == rows.len() => {
                 (Condition::Ranges(ranges.len()), ranges.into_iter().flatten().collect())
             }
