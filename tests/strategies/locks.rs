@@ -2,6 +2,7 @@
 //! wait.
 
 use headwater::prelude::*;
+use headwater_testkit::ServerKind;
 use mysql::prelude::Queryable;
 
 use crate::common::database;
@@ -51,7 +52,11 @@ fn beside(count: u64) {
     let most: Vec<u64> = (2..=count - 15).collect();
     let last: Vec<u64> = (count - 20..=count).collect();
     let short_runs: Vec<u64> = (0..8).flat_map(|run| 20 + run * 7..24 + run * 7).collect();
-    let all = [one_run, two_runs, short_runs, every_second, far_apart, most, last];
+    let mut all = vec![one_run, two_runs, short_runs, every_second, far_apart, last];
+    // MySQL reads, and locks, all of a table when nearly all of it is meant.
+    if database.server().kind == ServerKind::MariaDb {
+        all.push(most);
+    }
     let ways: [(&str, Write); 3] = [
         ("other values", |session, row, turn| {
             session[row].name = format!("{turn} of {}", session[row].id)
