@@ -4,7 +4,7 @@
 
 use super::frozen::Frozen;
 use super::sql::Condition;
-use super::strategy::{MOST_RANGED, padded};
+use super::strategy::{self, MOST_RANGED, MOST_RANGES, padded};
 use crate::mysql::Params;
 use crate::table::{SqlType, TableDef, Value};
 
@@ -29,7 +29,7 @@ impl<'a, 'f> Chosen<'a, 'f> {
         let def = frozen.changes[*rest.first()?].def;
         let listed = rest.len().min(most);
         let ranged = rest.len().min(MOST_RANGED);
-        let found = ranges(def, rest[..ranged].iter().map(|&i| &frozen.changes[i].key), MOST);
+        let found = ranges(def, rest[..ranged].iter().map(|&i| &frozen.changes[i].key), MOST_RANGES);
         let (by, rows) = match found {
             // Never more statements than lists would take.
             Some((ranges, rows)) if rows >= listed => (By::Ranges(ranges), rows),
@@ -68,18 +68,9 @@ impl By<'_> {
     }
 }
 
-/// The most ranges that stand in a statement by keys alone: each row is compared with one after the other.
-const MOST: usize = 32;
-
-/// Whether so many keys are found by so many ranges at least as fast as by a list (benches/README.md). Few ranges are
-/// better even where they are not faster: a list of many keys makes the server read, and lock, all of a small table.
-fn is_worth_while(ranges: usize, keys: usize) -> bool {
-    keys >= ranges * if ranges <= 8 { 4 } else { 8 }
-}
-
-/// The ranges that the keys make, from the first key on, and how many keys they hold: all, unless there would be more than
-/// the most ranges. Of each its first key, the last but one, and the last; as many as one of few numbers, the last range again up
-/// to that. `None` where the keys are better listed.
+/// The ranges that the keys make, from the first key on, and how many keys they hold: all, unless there would be more
+/// than the most ranges. Of each its first key, the last but one, and the last; as many as one of few numbers, the last
+/// range again up to that. `None` where the keys are better listed.
 ///
 /// The last key stands alone, because a range locks the row behind it as well, which may be somebody else's:
 /// <https://dev.mysql.com/doc/refman/8.4/en/innodb-locking.html>, next-key locks.
@@ -105,7 +96,7 @@ pub(super) fn ranges<'v>(
         count += 1;
     }
     ranges.push(last);
-    if !is_worth_while(ranges.len(), count) {
+    if !strategy::by_ranges(ranges.len(), count) {
         return None;
     }
     ranges.resize(ranges.len().next_power_of_two(), last);
@@ -145,7 +136,7 @@ mod tests {
 
     /// First, last but one and last key of each range, and how many keys they hold.
     fn found(keys: &[Value]) -> Option<(Vec<String>, usize)> {
-        let (ranges, count) = ranges(Numbered::TABLE, keys.iter(), MOST)?;
+        let (ranges, count) = ranges(Numbered::TABLE, keys.iter(), MOST_RANGES)?;
         let text = |[first, before, last]: [&Value; 3]| format!("{first}-{before},{last}");
         Some((ranges.into_iter().map(text).collect(), count))
     }
@@ -179,7 +170,7 @@ mod tests {
         assert_eq!(found(&unsigned((1..=4).rev())), None);
         assert_eq!(found(&unsigned([1, 1, 2, 2].into_iter())), None);
         let names: Vec<Value> = (0..9).map(|n| Value::Text(n.to_string())).collect();
-        assert!(ranges(Named::TABLE, names.iter(), MOST).is_none());
+        assert!(ranges(Named::TABLE, names.iter(), MOST_RANGES).is_none());
         // Numbers of two kinds.
         assert_eq!(
             found(&[Value::Int(1), Value::UInt(2), Value::Int(3), Value::UInt(4)]),

@@ -134,7 +134,7 @@ fn action(change: &Change) -> Action {
 
 fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
     let is_in_order = are_in_order(&frozen.changes);
-    let one = || Ok((Plan::of_one(frozen.changes.len()), Vec::new()));
+    let all_in_one = || Ok((Plan::of_one(frozen.changes.len()), Vec::new()));
     // Whatever is inserted alone, or the one row that is updated, waits for nothing. Of several rows that are updated one
     // may take a value that another gives up, and one that is deleted may have to give up a reference to itself first.
     let is_free = match &frozen.changes[..] {
@@ -143,7 +143,7 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
         [] => false,
     };
     if is_in_order && is_free && frozen.pending.is_empty() {
-        return one();
+        return all_in_one();
     }
     let rank = |change: &Change| {
         core.runtime
@@ -158,7 +158,7 @@ fn make_plan(core: &Core, frozen: &Frozen) -> Result<(Plan, Vec<Broken>)> {
     });
     let (ties, why) = ties(frozen);
     if ties.is_empty() && is_in_order {
-        return one();
+        return all_in_one();
     }
     let nodes: Vec<Node<'_>> = nodes.collect();
     let plan = plan::plan(&nodes, &ties).map_err(|circle| {

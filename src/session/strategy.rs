@@ -28,6 +28,12 @@ pub(super) const MOST_ROWS: usize = 1024;
 /// must answer in time.
 pub(super) const MOST_RANGED: usize = 8 * MOST_ROWS;
 
+/// The most ranges of keys in a statement that needs no more than the keys: each row is compared with one after the other.
+pub(super) const MOST_RANGES: usize = 32;
+
+/// The same where each row picks its values from lists: beyond that a list of keys is faster (benches/README.md).
+pub(super) const MOST_RANGES_PICKED: usize = 8;
+
 /// Rows beyond which looking each key up in a list of all takes longer than joining them.
 pub(super) const LISTED: usize = 64;
 
@@ -57,6 +63,13 @@ pub(super) fn update_way(rows: usize, span: Option<u128>, most_listed: usize, jo
     } else {
         Way::Parts
     }
+}
+
+/// Whether so many ranges name so many rows better than a list of their keys does. They are faster from about eight keys
+/// a range on (benches/README.md). Few ranges are better even before: a list of many keys makes the server read, and lock,
+/// all of a small table.
+pub(super) fn by_ranges(ranges: usize, keys: usize) -> bool {
+    keys >= ranges * if ranges <= 8 { 4 } else { 8 }
 }
 
 /// The most rows of one INSERT.

@@ -4,16 +4,13 @@ use std::cell::Cell;
 
 use super::by_key::ranges;
 use super::sql::{self, Condition, Position};
-use super::strategy::{self, LISTED, MOST_ROWS, Way, padded};
+use super::strategy::{self, LISTED, MOST_RANGES_PICKED, MOST_ROWS, Way, padded};
 use crate::mysql::{Params, Server};
 use crate::table::{ColumnSet, TableDef, Value};
 
 /// Placeholders that one statement may have:
 /// <https://dev.mysql.com/doc/refman/8.4/en/sql-prepared-statements.html> binds them to 16 bits.
 pub(crate) const MOST_PLACEHOLDERS: usize = 65_535;
-
-/// The most ranges of keys that stand in a statement: beyond that a list is faster here (benches/README.md).
-const MOST_RANGES: usize = 8;
 
 /// What such statements have in common.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +134,7 @@ impl Shape {
             places[place] = Some(row);
         }
         let in_order = places.iter().flatten().map(|row| row.key);
-        let (condition, keys) = match ranges(self.def, in_order, MOST_RANGES) {
+        let (condition, keys) = match ranges(self.def, in_order, MOST_RANGES_PICKED) {
             Some((ranges, count)) if count == rows.len() => {
                 (Condition::Ranges(ranges.len()), ranges.into_iter().flatten().collect())
             }
